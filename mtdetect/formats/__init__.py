@@ -1,0 +1,148 @@
+"""Reading and writing rows of text: plain text, JSON lines, csv and tsv, compressed or not.
+
+Readers stream: memory is bounded by a few thousand rows, or by the longest one. Rows that cannot be read
+carry an error instead of stopping the file, and the bytes of every row are kept, so that what is not ours stays
+as it was.
+
+>>> import io
+>>> reader = open_rows(None, stream=io.BytesIO(b'{"text": "Good morning."}\\n'))
+>>> [chunk.texts for chunk in reader]
+[['Good morning.']]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from mtdetect.errors import InputError
+from mtdetect.formats.base import Chunk, Record, RowReader, RowWriter, free_names
+from mtdetect.formats.compression import strip_suffix
+from mtdetect.formats.csv import CsvReader, CsvWriter
+from mtdetect.formats.jsonl import JsonLinesReader, JsonLinesWriter
+from mtdetect.formats.parquet import parquet_rows
+from mtdetect.formats.source import Source
+from mtdetect.formats.tsv import TsvReader, TsvWriter
+from mtdetect.formats.txt import TxtReader
+
+__all__ = [
+    "FORMATS",
+    "Chunk",
+    "Format",
+    "Record",
+    "RowReader",
+    "RowWriter",
+    "format_of",
+    "free_names",
+    "open_rows",
+    "read_rows",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One entry of the registry.
+
+    Attributes:
+        name: what ``--format`` calls it.
+        suffixes: file suffixes it is recognised by, before a compression suffix.
+        reader: its reader.
+        writer: its writer, if rows with added columns can be written in it.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    reader: type[RowReader]
+    writer: type[RowWriter] | None
+
+
+FORMATS: dict[str, Format] = {
+    entry.name: entry
+    for entry in (
+        Format("txt", (".txt", ".text"), TxtReader, None),
+        Format("jsonl", (".jsonl", ".ndjson", ".jl"), JsonLinesReader, JsonLinesWriter),
+        Format("csv", (".csv",), CsvReader, CsvWriter),
+        Format("tsv", (".tsv", ".tab"), TsvReader, TsvWriter),
+    )
+}
+"""Every format by name."""
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that a file's suffix names (compression suffix aside), or None.
+
+    >>> format_of(Path("crawl/part-01.jsonl.zst"))
+    'jsonl'
+    """
+    suffix = strip_suffix(path).suffix.lower()
+    return next((entry.name for entry in FORMATS.values() if suffix in entry.suffixes), None)
+
+
+def open_rows(
+    path: Path | None,
+    format: str = "auto",
+    text_column: str | None = "text",
+    stream: BinaryIO | None = None,
+) -> RowReader:
+    """Open a file, or standard input where ``path`` is None, and return its reader.
+
+    Args:
+        path: the file; its suffix names the format when ``format`` is ``"auto"``. Without a known suffix,
+            data whose first line is a JSON object is JSON lines, anything else is plain text.
+        format: ``"auto"`` or a name in ``FORMATS``.
+        text_column: column that holds the text (a dotted path in JSON lines), or None for whole records.
+        stream: read these bytes instead of opening the file.
+
+    Raises:
+        InputError: the file cannot be read, or its header lacks the text column.
+        MissingExtraError: it is compressed in a way that needs an optional package.
+    """
+    if path is not None and path.suffix.lower() == ".parquet":
+        raise InputError(f"{path}: Parquet is read for training only; convert it to JSON lines or csv first")
+    source = Source(path, stream)
+    try:
+        name = format if format != "auto" else (path and format_of(path)) or _sniff(source.head)
+        return FORMATS[name].reader(source, text_column)
+    except BaseException:
+        source.close()
+        raise
+
+
+def read_rows(path: str | Path, format: str = "auto") -> Iterator[Record]:
+    """Yield every row of a file as a dictionary, stopping at the first that cannot be read.
+
+    Args:
+        path: a file in any registered format, or Parquet.
+        format: ``"auto"`` goes by the suffix.
+
+    Raises:
+        InputError: naming the file and the row that cannot be read.
+        MissingExtraError: the file needs an optional package that is not installed.
+    """
+    path = Path(path)
+    if format == "parquet" or (format == "auto" and path.suffix.lower() == ".parquet"):
+        yield from parquet_rows(path)
+        return
+    reader = open_rows(path, format, text_column=None)
+    try:
+        for chunk in reader:
+            for position, record in enumerate(chunk.records):
+                if position in chunk.errors:
+                    raise InputError(f"{chunk.describe_error(position)}; fix or remove this row")
+                yield record
+    finally:
+        reader.close()
+
+
+def _sniff(head: bytes) -> str:
+    line = head.lstrip().split(b"\n", 1)[0]
+    if not line.startswith(b"{"):
+        return "txt"
+    try:
+        return "jsonl" if isinstance(orjson.loads(line), dict) else "txt"
+    except ValueError:
+        return "jsonl" if line.startswith(b'{"') else "txt"

@@ -1,0 +1,165 @@
+"""What every format shares: chunks of rows, and the reader and writer interfaces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, ClassVar
+
+from mtdetect.formats.source import Source
+
+Record = dict[str, Any]
+"""One row as a dictionary: column name to value, in column order."""
+
+RAW_COLUMN = "raw"
+"""Column that carries a row which could not be taken apart into columns."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Up to a few thousand consecutive rows, column by column. All lists have one entry a row.
+
+    Attributes:
+        source: name of the input, for messages.
+        rows: row numbers, counted from 1 without header and blank lines.
+        raws: the exact bytes of each row, with its line end.
+        texts: the text to score; None where the row has none or has an error.
+        records: each row as a dictionary.
+        errors: position in the chunk to one line that says why the row cannot be used.
+        rebuilt: positions whose ``raws`` entry is no well-formed row of the format, or not what ``records``
+            holds: nothing can be appended to these bytes.
+    """
+
+    source: str
+    rows: Sequence[int]
+    raws: list[bytes]
+    texts: list[str | None]
+    records: list[Record]
+    errors: dict[int, str] = field(default_factory=dict)
+    rebuilt: Container[int] = ()
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def select(self, keep: Sequence[int]) -> Chunk:
+        """Return a chunk of the rows at the given positions, in that order."""
+        return Chunk(
+            self.source,
+            [self.rows[i] for i in keep],
+            [self.raws[i] for i in keep],
+            [self.texts[i] for i in keep],
+            [self.records[i] for i in keep],
+            {new: self.errors[old] for new, old in enumerate(keep) if old in self.errors},
+            {new for new, old in enumerate(keep) if old in self.rebuilt},
+        )
+
+    def describe_error(self, position: int) -> str:
+        """Return the error of a row with the place where it stands."""
+        return f"{self.source}, row {self.rows[position]}: {self.errors[position]}"
+
+
+class RowReader:
+    """Base of the readers: iterate over it to get chunks.
+
+    Args:
+        source: where the bytes come from; closed by ``close()``.
+        text_column: column that holds the text; None reads whole records and leaves ``texts`` empty.
+
+    Attributes:
+        columns: column names, where the format fixes them for the whole file; else None.
+        preamble: bytes that stand before the first row (byte-order mark, header line).
+    """
+
+    format_name: ClassVar[str]
+
+    def __init__(self, source: Source, text_column: str | None) -> None:
+        self.source = source
+        self.text_column = text_column
+        self.columns: tuple[str, ...] | None = None
+        self.preamble = source.bom
+
+    def __iter__(self) -> Iterator[Chunk]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the input."""
+        self.source.close()
+
+
+class RowWriter:
+    """Base of the writers: rows as they came, followed by the added columns.
+
+    Args:
+        stream: binary stream to write to; left open.
+        columns: columns of the input, in order.
+        added: names of the columns that are added after them.
+        copied: whether rows come from a file of the same format and columns, so that their bytes can be kept.
+        preamble: the input's bytes before the first row, when ``copied``.
+    """
+
+    format_name: ClassVar[str]
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        columns: Sequence[str],
+        added: Sequence[str],
+        copied: bool = False,
+        preamble: bytes = b"",
+    ) -> None:
+        self.stream = stream
+        self.columns = tuple(columns)
+        self.added = tuple(added)
+        self.copied = copied
+
+    def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
+        """Write the rows of a chunk; ``values`` holds one dictionary of added columns a row."""
+        raise NotImplementedError
+
+
+def kind_of(value: object) -> str:
+    """Name the type of a JSON value the way a person would.
+
+    >>> kind_of(3.5), kind_of(True), kind_of([1])
+    ('a number', 'a boolean', 'a list')
+    """
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
+
+
+def encodable(text: str) -> str:
+    """Replace lone surrogates, which no encoding can hold, by U+FFFD; offsets stay the same."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def free_names(names: Sequence[str], taken: Container[str], prefix: str = "") -> tuple[str, ...]:
+    """Return names for added columns; if an existing column has one of them, all get ``mtdetect_`` in front.
+
+    >>> free_names(["score", "status"], ["id", "score"])
+    ('mtdetect_score', 'mtdetect_status')
+    """
+    free = tuple(prefix + name for name in names)
+    while any(name in taken for name in free):
+        free = tuple("mtdetect_" + name for name in free)
+    return free
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Make header names distinct, so that a record keeps every column.
+
+    >>> unique_names(["id", "text", "text", ""])
+    ('id', 'text', 'text_2', 'column_4')
+    """
+    unique: list[str] = []
+    for position, name in enumerate(names, 1):
+        candidate, copy = name or f"column_{position}", 2
+        while candidate in unique:
+            candidate, copy = f"{name or f'column_{position}'}_{copy}", copy + 1
+        unique.append(candidate)
+    return tuple(unique)

@@ -1,0 +1,117 @@
+"""Compressed input and output, told apart by the first bytes on the way in and by the suffix on the way out.
+
+gzip and xz come with Python; Zstandard needs the optional ``zstandard`` package.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from mtdetect.errors import InputError, MissingExtraError
+
+SUFFIXES = {".gz": "gzip", ".xz": "xz", ".zst": "Zstandard"}
+"""Suffix of a compressed file to the name of its compression."""
+
+_MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_PIECE = 4096  # compressed bytes a step: bounds what one step can expand to, and what a damaged one loses
+
+
+def strip_suffix(path: Path) -> Path:
+    """Return the path without its compression suffix, if it has one.
+
+    >>> strip_suffix(Path("news.jsonl.gz")).name
+    'news.jsonl'
+    """
+    return path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
+
+
+def compression_of(head: bytes) -> str | None:
+    """Name the compression that the first bytes of a file announce, or None for plain data.
+
+    No UTF-8 text can start with any of these bytes, so plain text is never mistaken.
+    """
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def decompressed(head: bytes, stream: BinaryIO, kind: str, name: str) -> Iterator[bytes]:
+    """Yield the decompressed bytes of ``head`` followed by the rest of ``stream``.
+
+    Everything that can be decompressed is yielded before an error is raised.
+
+    Raises:
+        InputError: the data is damaged or ends early.
+        MissingExtraError: the compression needs a package that is not installed.
+    """
+    make, errors = _decoder(kind, name)
+    decoder = make()
+    for piece in _pieces(head, stream):
+        data = piece
+        while data:
+            if decoder.eof:  # another member follows, or zero padding, which gzip and xz allow
+                data = data.lstrip(b"\0")
+                if not data:
+                    break
+                decoder = make()
+            try:
+                out = decoder.decompress(data)
+            except errors as error:
+                raise InputError(
+                    f"{name}: damaged {kind} data ({error}); fetch or compress the file again"
+                ) from error
+            if out:
+                yield out
+            data = decoder.unused_data if decoder.eof else b""
+    if not decoder.eof:
+        raise InputError(
+            f"{name}: the {kind} data ends early (truncated file); fetch or compress the file again"
+        )
+
+
+def compressing(stream: BinaryIO, path: Path) -> BinaryIO:
+    """Wrap a binary stream so that what is written is compressed as the path's suffix says.
+
+    Closing the wrapper finishes the compressed data and leaves ``stream`` open. Without a compression suffix
+    the stream itself is returned.
+
+    Raises:
+        MissingExtraError: the compression needs a package that is not installed.
+    """
+    kind = SUFFIXES.get(path.suffix.lower())
+    if kind == "gzip":  # no name and time inside: the same rows give the same bytes
+        return cast(BinaryIO, gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0, compresslevel=6))
+    if kind == "xz":
+        return cast(BinaryIO, lzma.LZMAFile(stream, mode="wb"))
+    if kind == "Zstandard":
+        compressor = _zstandard(str(path)).ZstdCompressor()
+        return cast(BinaryIO, compressor.stream_writer(stream, closefd=False))
+    return stream
+
+
+def _decoder(kind: str, name: str) -> tuple[Callable[[], Any], tuple[type[Exception], ...]]:
+    if kind == "gzip":
+        return (lambda: zlib.decompressobj(wbits=31)), (zlib.error,)
+    if kind == "xz":
+        return lzma.LZMADecompressor, (lzma.LZMAError,)
+    zstandard = _zstandard(name)
+    return (lambda: zstandard.ZstdDecompressor().decompressobj()), (zstandard.ZstdError,)
+
+
+def _zstandard(name: str) -> Any:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise MissingExtraError(f"{name}: Zstandard needs one more package: pip install zstandard") from error
+    return zstandard
+
+
+def _pieces(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    block = head
+    while block:
+        for start in range(0, len(block), _PIECE):
+            yield block[start : start + _PIECE]
+        block = stream.read(16 * _PIECE)

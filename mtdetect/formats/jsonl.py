@@ -1,0 +1,157 @@
+"""JSON lines: one object a line. Blank lines are no rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowReader, RowWriter, encodable, kind_of
+from mtdetect.formats.txt import invalid_utf8
+
+
+class JsonLinesReader(RowReader):
+    """Reads one JSON object a line; ``text_column`` may be a dotted path (``page.text``)."""
+
+    format_name = "jsonl"
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield chunks; a line that is no JSON object, or has no text, carries an error."""
+        first = 1
+        for lines in self.source.line_batches():
+            chunk = self._chunk(lines, first)
+            first += len(chunk)
+            if len(chunk):
+                yield chunk
+
+    def _chunk(self, lines: list[bytes], first: int) -> Chunk:
+        raws: list[bytes] = []
+        texts: list[str | None] = []
+        records: list[Record] = []
+        errors: dict[int, str] = {}
+        rebuilt: set[int] = set()
+        column = self.text_column
+        loads = orjson.loads
+        for line in lines:
+            text: str | None = None
+            strict = True
+            try:
+                record = loads(line)
+                if type(record) is not dict:
+                    raise ValueError(f"{kind_of(record)} where a JSON object is expected{_array_hint(line)}")
+            except ValueError as problem:
+                if not line.strip():
+                    continue
+                strict = False
+                record, error = _second_try(line, problem)
+                if error is not None:
+                    errors[len(raws)] = error
+                    rebuilt.add(len(raws))
+            if column is not None and len(raws) not in rebuilt:
+                value = record.get(column)
+                if strict and type(value) is str:  # the common case, kept short
+                    text = value
+                else:
+                    text, error = _text_at(record, column)
+                    if error is not None:
+                        errors[len(raws)] = error
+            raws.append(line)
+            texts.append(text)
+            records.append(record)
+        return Chunk(self.source.name, range(first, first + len(raws)), raws, texts, records, errors, rebuilt)
+
+
+class JsonLinesWriter(RowWriter):
+    """Writes one JSON object a line; the bytes of rows that came as JSON objects are kept."""
+
+    format_name = "jsonl"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.copied:
+            self.stream.write(options.get("preamble", b""))
+
+    def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
+        """Write the rows of a chunk; an added name that a row already has gets ``mtdetect_`` in front."""
+        out: list[bytes] = []
+        copied, rebuilt, added = self.copied, chunk.rebuilt, self.added
+        for position, value in enumerate(values):
+            record = chunk.records[position]
+            for name in added:
+                if name in record:
+                    value = _renamed(value, record)
+                    break
+            if copied and position not in rebuilt and record:
+                out.append(chunk.raws[position].rstrip()[:-1])
+                out.append(b"," + dump(value)[1:])
+            else:
+                out.append(dump({**record, **value}))
+            out.append(b"\n")
+        self.stream.write(b"".join(out))
+
+
+def dump(record: Record) -> bytes:
+    """Encode one object, keeping what strict encoders refuse (lone surrogates, huge integers)."""
+    try:
+        return orjson.dumps(record)
+    except TypeError:
+        return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def replace_text(record: Record, column: str, text: str) -> Record:
+    """Return a copy of the record whose text at the (dotted) column is another one."""
+    if column in record or "." not in column:
+        return {**record, column: text}
+    outer, inner = column.split(".", 1)
+    return {**record, outer: replace_text(record[outer], inner, text)}
+
+
+_MISSING = object()
+
+
+def _second_try(line: bytes, problem: ValueError) -> tuple[Record, str | None]:
+    """Read what the strict parser refused but Python's accepts: NaN, lone surrogates."""
+    raw = {RAW_COLUMN: line.rstrip(b"\r\n").decode(errors="backslashreplace")}
+    if not isinstance(problem, orjson.JSONDecodeError):
+        return raw, str(problem)
+    try:
+        record = json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        return raw, invalid_utf8(error)
+    except (ValueError, RecursionError):
+        return raw, f"invalid JSON: {problem}{_array_hint(line)}"
+    if type(record) is not dict:
+        return raw, f"{kind_of(record)} where a JSON object is expected"
+    return record, None
+
+
+def _array_hint(line: bytes) -> str:
+    if line.lstrip().startswith(b"["):
+        return " (a JSON array? one object a line is needed: jq -c '.[]' FILE)"
+    return ""
+
+
+def _text_at(record: Record, column: str) -> tuple[str | None, str | None]:
+    """Return the text at a dotted path, or why there is none; null is no text and no error."""
+    value: Any = record.get(column, _MISSING)
+    if value is _MISSING:
+        value = record
+        for step in column.split("."):
+            value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
+    if value is _MISSING:
+        fields = ", ".join(list(record)[:8]) or "none"
+        return None, f'no field "{column}" (fields: {fields}); name the text field with --text-column'
+    if isinstance(value, str):
+        return encodable(value), None
+    if value is None:
+        return None, None
+    return None, f'"{column}" is {kind_of(value)}, not a string'
+
+
+def _renamed(value: Record, record: Record) -> Record:
+    renamed = value
+    while any(name in record for name in renamed):
+        renamed = {"mtdetect_" + name: entry for name, entry in renamed.items()}
+    return renamed

@@ -1,0 +1,44 @@
+"""Plain text: one text a line, every line a row (an empty line is an empty text)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mtdetect.formats.base import Chunk, RowReader
+
+
+class TxtReader(RowReader):
+    """Reads one text a line; the record is ``{"text": line}``."""
+
+    format_name = "txt"
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield chunks; invalid UTF-8 is shown with U+FFFD and the row carries an error."""
+        first = 1
+        for lines in self.source.line_batches():
+            errors: dict[int, str] = {}
+            texts: list[str | None] = []
+            for position, line in enumerate(lines):
+                body = strip_line_end(line)
+                try:
+                    texts.append(body.decode())
+                except UnicodeDecodeError as error:
+                    errors[position] = invalid_utf8(error)
+                    texts.append(body.decode(errors="replace"))
+            records = [{"text": text} for text in texts]
+            for position in errors:
+                texts[position] = None
+            yield Chunk(self.source.name, range(first, first + len(lines)), lines, texts, records, errors)
+            first += len(lines)
+
+
+def strip_line_end(line: bytes) -> bytes:
+    r"""Take off one ``\n`` or ``\r\n``."""
+    if line.endswith(b"\n"):
+        return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+    return line
+
+
+def invalid_utf8(error: UnicodeDecodeError) -> str:
+    """Say where a line stops being UTF-8."""
+    return f"invalid UTF-8 at byte {error.start + 1} (0x{error.object[error.start]:02x})"
