@@ -69,8 +69,8 @@ def test_pair_wins_by_hand() -> None:
     wins = metrics.pair_wins(
         [0.9, 0.2, 0.5, 0.7],
         [0.5, 0.5, 0.1],
-        groups_mt=["a", "a", "b", "alone"],
-        groups_human=["a", "b", "lonely"],
+        pairs_mt=["a", "a", "b", "alone"],
+        pairs_human=["a", "b", "lonely"],
     )
     assert wins.value == pytest.approx((1 + 0 + 0.5) / 3)
     assert wins.size == 3
@@ -90,8 +90,8 @@ def test_pair_wins_agree_with_counting(rows: list[tuple[int, int, bool]]) -> Non
     wins = metrics.pair_wins(
         [score for _, score in mt],
         [score for _, score in human],
-        groups_mt=[group for group, _ in mt],
-        groups_human=[group for group, _ in human],
+        pairs_mt=[group for group, _ in mt],
+        pairs_human=[group for group, _ in human],
         resamples=2,
     )
     assert wins.size == len(results)
@@ -131,7 +131,7 @@ def test_rows_without_a_score_rank_lowest() -> None:
 
 def test_empty_side_gives_nan_not_an_error() -> None:
     assert np.isnan(metrics.auc([], [0.1]).value)
-    assert np.isnan(metrics.pair_wins([], [], groups_mt=[], groups_human=[]).value)
+    assert np.isnan(metrics.pair_wins([], [], pairs_mt=[], pairs_human=[]).value)
     assert np.isnan(metrics.share_above([], 0.5).value)
     with pytest.raises(ValueError, match="no clean rows"):
         metrics.threshold_at([], 0.01)
@@ -176,7 +176,7 @@ def test_large_input_takes_seconds() -> None:
     groups = generator.integers(0, 20_000, 50_000)
     start = time.perf_counter()
     metrics.auc(mt, human, groups_mt=groups, groups_human=groups)
-    metrics.pair_wins(mt, human, groups_mt=groups, groups_human=groups)
+    metrics.pair_wins(mt, human, pairs_mt=groups, pairs_human=groups)
     metrics.share_flagged(mt, human, 0.01, groups_mt=groups, clean_groups=groups)
     metrics.calibration_error(mt, human, groups_mt=groups, groups_human=groups)
     assert time.perf_counter() - start < 10

@@ -90,17 +90,31 @@ def pair_wins(
     scores_mt: ArrayLike,
     scores_human: ArrayLike,
     *,
-    groups_mt: ArrayLike,
-    groups_human: ArrayLike,
+    pairs_mt: ArrayLike,
+    pairs_human: ArrayLike,
+    groups_mt: ArrayLike | None = None,
+    groups_human: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
     """Return the share of pairs of the same content in which the machine row scores higher, ties half.
 
-    A pair is one machine row and one human row of the same content group; every pair counts once.
+    A pair is one machine row and one human row of the same segment; every pair counts once.
+
+    Args:
+        scores_mt: (M,) scores of machine rows.
+        scores_human: (H,) scores of human rows.
+        pairs_mt: (M,) segment of each machine row.
+        pairs_human: (H,) segment of each human row, named as in ``pairs_mt``.
+        groups_mt: (M,) content group, for the resamples; the segment itself when left out.
+        groups_human: (H,) content group of each human row.
+        resamples: number of bootstrap resamples.
+        seed: seed of the resamples.
     """
+    if groups_mt is None or groups_human is None:
+        groups_mt, groups_human = pairs_mt, pairs_human
     draws = Draws(scores_mt, scores_human, groups_mt, groups_human, resamples, seed)
-    samples, pairs = pair_win_samples(scores_mt, scores_human, draws)
+    samples, pairs = pair_win_samples(scores_mt, scores_human, pairs_mt, pairs_human, draws)
     return Interval.of(samples, pairs)
 
 
@@ -174,6 +188,33 @@ def calibration_error(
     samples = calibration_samples(scores_mt, scores_human, draws, bins)
     scored = np.isfinite(floats(scores_mt)).sum() + np.isfinite(floats(scores_human)).sum()
     return Interval.of(samples, int(scored))
+
+
+def reliability(
+    scores_mt: ArrayLike, scores_human: ArrayLike, bins: int = CALIBRATION_BINS
+) -> list[dict[str, float]]:
+    """Return the points of a reliability curve at even prior: one mapping a bin that holds rows.
+
+    Each has ``score`` (mean score), ``share`` (share of machine rows at even prior) and ``rows``.
+    """
+    sides = [scores[np.isfinite(scores)] for scores in (floats(scores_mt), floats(scores_human))]
+    cells = [np.clip((scores * bins).astype(np.int64), 0, bins - 1) for scores in sides]
+    points = []
+    for number in range(bins):
+        inside = [cell == number for cell in cells]
+        mass = [mask.sum() / max(len(mask), 1) for mask in inside]
+        if sum(mass) > 0:
+            total = [
+                side[mask].sum() / len(side) for side, mask in zip(sides, inside, strict=True) if len(side)
+            ]
+            points.append(
+                {
+                    "score": float(sum(total) / sum(mass)),
+                    "share": float(mass[0] / sum(mass)),
+                    "rows": int(sum(mask.sum() for mask in inside)),
+                }
+            )
+    return points
 
 
 def threshold_at(

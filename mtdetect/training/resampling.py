@@ -104,34 +104,49 @@ def auc_samples(
     return values
 
 
-def pair_win_samples(scores_mt: ArrayLike, scores_human: ArrayLike, draws: Draws) -> tuple[Floats, int]:
-    """Return the share of pairs won, (1 + R,), and the number of pairs; a pair shares its group."""
+def pair_win_samples(
+    scores_mt: ArrayLike, scores_human: ArrayLike, pairs_mt: ArrayLike, pairs_human: ArrayLike, draws: Draws
+) -> tuple[Floats, int]:
+    """Return the share of pairs won, (1 + R,), and the number of pairs.
+
+    Args:
+        scores_mt: (M,) scores of machine rows.
+        scores_human: (H,) scores of human rows.
+        pairs_mt: (M,) segment of each machine row: it is paired with every human row of the segment.
+        pairs_human: (H,) segment of each human row.
+        draws: draws of content groups; a segment counts with the group of its first row.
+    """
     mt, human = _ranked(scores_mt), _ranked(scores_human)
     scores = np.concatenate([mt, human])
-    codes = np.concatenate([draws.mt, draws.human])
-    order = np.lexsort((scores, codes))
-    scores, codes = scores[order], codes[order]
-    is_human = (order >= len(mt)).astype(np.float64)
-    # One cell is one score within one group: rows inside a cell tie with each other.
-    changed = np.flatnonzero((np.diff(codes) != 0) | (scores[1:] != scores[:-1])) + 1
-    starts = np.concatenate([[0], changed]).astype(np.int64) if len(scores) else np.empty(0, np.int64)
-    if not len(starts):
+    if not len(mt) or not len(human):
         return np.full(draws.resamples + 1, np.nan), 0
+    names, first, pair = np.unique(
+        np.concatenate([np.asarray(pairs_mt), np.asarray(pairs_human)]),
+        return_index=True,
+        return_inverse=True,
+    )
+    order = np.lexsort((scores, pair))
+    scores, pair = scores[order], pair[order]
+    is_human = (order >= len(mt)).astype(np.float64)
+    # One cell is one score within one segment: rows inside a cell tie with each other.
+    changed = np.flatnonzero((np.diff(pair) != 0) | (scores[1:] != scores[:-1])) + 1
+    starts = np.concatenate([[0], changed]).astype(np.int64)
     humans = np.add.reduceat(is_human, starts)
     machines = np.add.reduceat(1.0 - is_human, starts)
-    group = codes[starts]
-    human_total = np.bincount(group, humans, minlength=draws.groups)
-    machine_total = np.bincount(group, machines, minlength=draws.groups)
-    before_group = np.concatenate([[0.0], np.cumsum(human_total)])[group]
-    before = np.cumsum(humans) - humans - before_group
-    wins = np.bincount(group, machines * (before + 0.5 * humans), minlength=draws.groups)
-    pairs = human_total * machine_total
+    segment = pair[starts]
+    human_total = np.bincount(segment, humans, minlength=len(names))
+    machine_total = np.bincount(segment, machines, minlength=len(names))
+    before = np.cumsum(humans) - humans - (np.cumsum(human_total) - human_total)[segment]
+    wins = np.bincount(segment, machines * (before + 0.5 * humans), minlength=len(names))
+    group = np.concatenate([draws.mt, draws.human])[first]
+    group_wins = np.bincount(group, wins, minlength=draws.groups)
+    group_pairs = np.bincount(group, human_total * machine_total, minlength=draws.groups)
     values = np.full(draws.resamples + 1, np.nan)
     for number, counts in enumerate(draws):
-        total = (counts * pairs).sum()
+        total = (counts * group_pairs).sum()
         if total > 0:
-            values[number] = (counts * wins).sum() / total
-    return values, int(pairs.sum())
+            values[number] = (counts * group_wins).sum() / total
+    return values, int(group_pairs.sum())
 
 
 def threshold_samples(
