@@ -1,8 +1,8 @@
 """Reading and writing rows of text: plain text, JSON lines, csv and tsv, compressed or not.
 
 Readers stream: memory is bounded by a few thousand rows, or by the longest one. Rows that cannot be read
-carry an error instead of stopping the file, and the bytes of every row are kept, so that what is not ours stays
-as it was.
+carry an error instead of stopping the file, and the bytes of every row are kept, so that what is not ours
+stays as it was.
 
 >>> import io
 >>> reader = open_rows(None, stream=io.BytesIO(b'{"text": "Good morning."}\\n'))

@@ -96,8 +96,10 @@ class RowWriter:
         stream: binary stream to write to; left open.
         columns: columns of the input, in order.
         added: names of the columns that are added after them.
-        copied: whether rows come from a file of the same format and columns, so that their bytes can be kept.
-        preamble: the input's bytes before the first row, when ``copied``.
+        preamble: the input's bytes before the first row, if it has this format and these columns.
+
+    Rows keep their bytes unless their chunk calls them ``rebuilt``: then they are written from the record.
+    The caller marks rows so that come from another format or have other columns.
     """
 
     format_name: ClassVar[str]
@@ -107,13 +109,16 @@ class RowWriter:
         stream: BinaryIO,
         columns: Sequence[str],
         added: Sequence[str],
-        copied: bool = False,
         preamble: bytes = b"",
     ) -> None:
         self.stream = stream
         self.columns = tuple(columns)
         self.added = tuple(added)
-        self.copied = copied
+        self._start(preamble)
+
+    def _start(self, preamble: bytes) -> None:
+        """Write what stands before the first row."""
+        raise NotImplementedError
 
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk; ``values`` holds one dictionary of added columns a row."""

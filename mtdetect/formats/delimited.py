@@ -49,10 +49,9 @@ class DelimitedWriter(RowWriter):
     delimiter: str
     quote: Callable[[str], str]
 
-    def __init__(self, *args: Any, preamble: bytes = b"", **options: Any) -> None:
-        super().__init__(*args, **options)
+    def _start(self, preamble: bytes) -> None:
         quote = type(self).quote
-        if self.copied and preamble:
+        if preamble:
             start = preamble.rstrip(b"\r\n")
             end = preamble[len(start) :] or b"\n"
         else:
@@ -66,7 +65,7 @@ class DelimitedWriter(RowWriter):
         out: list[bytes] = []
         for position, value in enumerate(values):
             added = "".join([delimiter + quote(as_text(entry)) for entry in value.values()])
-            if self.copied and position not in chunk.rebuilt:
+            if position not in chunk.rebuilt:
                 raw = chunk.raws[position]
                 body = raw.rstrip(b"\r\n")
                 out += (body, added.encode(errors="backslashreplace"), raw[len(body) :] or b"\n")

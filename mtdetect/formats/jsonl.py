@@ -68,22 +68,20 @@ class JsonLinesWriter(RowWriter):
 
     format_name = "jsonl"
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        if self.copied:
-            self.stream.write(options.get("preamble", b""))
+    def _start(self, preamble: bytes) -> None:
+        self.stream.write(preamble)
 
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk; an added name that a row already has gets ``mtdetect_`` in front."""
         out: list[bytes] = []
-        copied, rebuilt, added = self.copied, chunk.rebuilt, self.added
+        rebuilt, added = chunk.rebuilt, self.added
         for position, value in enumerate(values):
             record = chunk.records[position]
             for name in added:
                 if name in record:
                     value = _renamed(value, record)
                     break
-            if copied and position not in rebuilt and record:
+            if position not in rebuilt and record:
                 out.append(chunk.raws[position].rstrip()[:-1])
                 out.append(b"," + dump(value)[1:])
             else:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mtdetect.formats.base import Chunk, RowReader
+from mtdetect.formats.source import Source
 
 
 class TxtReader(RowReader):
     """Reads one text a line; the record is ``{"text": line}``."""
 
     format_name = "txt"
+
+    def __init__(self, source: Source, text_column: str | None) -> None:
+        super().__init__(source, None if text_column is None else "text")
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks; invalid UTF-8 is shown with U+FFFD and the row carries an error."""

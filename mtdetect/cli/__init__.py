@@ -1,0 +1,58 @@
+"""The command line: thin commands over the library, one file each, imported when called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mtdetect.cli.group import LazyGroup
+
+COMMANDS = {
+    "score": "Score every row of text files: how likely it is garbled translation.",
+    "gate": "Split a file into rows that pass and rows that do not.",
+    "explain": "Show what is suspicious in a text, and how its score adds up.",
+    "train": "Train a model on rows of human and machine text.",
+    "evaluate": "Measure a model on labelled rows.",
+    "compare": "Measure two models on the same rows, with intervals.",
+    "corpus": "Make and inspect training text.",
+    "info": "Show what a model is and how it was trained.",
+    "verify": "Check every file of a model against its recorded hash.",
+}
+"""Every command with its line in the overview. Module ``mtdetect.cli.NAME`` holds it, ``_HOMES`` aside."""
+
+_HOMES = {"compare": "evaluate"}
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"mtdetect {version('mtdetect')}")
+        context.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_help=COMMANDS,
+    homes=_HOMES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+@click.option("--debug", is_flag=True, help="Show the full traceback of an unexpected error.")
+@click.pass_context
+def main(context: click.Context, debug: bool) -> Any:
+    """Find machine-translation artifacts in English: garbled text, sentence by sentence, with evidence.
+
+    Exit codes: 0 done (gate: passed); 1 unexpected error, or a model that cannot be used; 2 wrong usage; 3
+    the gate's batch verdict failed; 4 input that could not be read, wholly or in part; 130 interrupted; 141
+    the reader of the output went away.
+    """
+    context.meta["mtdetect.debug"] = debug

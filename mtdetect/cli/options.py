@@ -1,0 +1,161 @@
+"""Options and argument types that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mtdetect.errors import InputError
+from mtdetect.formats import FORMATS
+from mtdetect.formats.output import check_outputs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mtdetect.detector import Detector
+    from numpy.typing import NDArray
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Percent(click.ParamType[float]):
+    """A share given as ``1%`` or ``0.01``; the value is the share, 0..1.
+
+    Args:
+        zero: whether 0 is allowed.
+    """
+
+    name = "percent"
+
+    def __init__(self, zero: bool = False) -> None:
+        self.zero = zero
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse a share, refusing what is out of range or could mean two things."""
+        if isinstance(value, float):
+            return value
+        written = str(value).strip()
+        number = written.removesuffix("%").strip()
+        try:
+            share = float(number)
+        except ValueError:
+            self.fail(f"{value!r} is no percentage; write 1% or 0.01", param, ctx)
+        if written.endswith("%"):
+            share /= 100
+        elif share >= 1:
+            self.fail(
+                f"{value!r} could be a share or a percentage; write {number}% or a number below 1", param, ctx
+            )
+        if not (0 <= share <= 1) or (share == 0 and not self.zero):
+            self.fail(f"{value!r} is out of range; write a share above 0% and up to 100%", param, ctx)
+        return share
+
+
+PERCENT = Percent()
+IN_FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
+OUT_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+MODEL_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+model_option = click.option(
+    "--model", type=MODEL_FOLDER, metavar="DIR", help="Model folder; the shipped model if not given."
+)
+
+
+def level_option(default: str) -> Callable[[Command], Command]:
+    """Add ``--level`` with the default of the command."""
+    return click.option(
+        "--level",
+        type=click.Choice(["sentence", "document"]),
+        default=default,
+        show_default=True,
+        help="What one row is.",
+    )
+
+
+def input_options(command: Command) -> Command:
+    """Add the options that say how rows are read."""
+    for option in reversed(
+        (
+            click.option(
+                "--format",
+                "input_format",
+                type=click.Choice(["auto", *FORMATS]),
+                default="auto",
+                show_default=True,
+                help="auto goes by the suffix, else by the first line: JSON lines or plain text.",
+            ),
+            click.option(
+                "--text-column",
+                default="text",
+                show_default=True,
+                metavar="NAME",
+                help="Column that holds the text; in JSON lines also a dotted path (page.text).",
+            ),
+            click.option(
+                "--errors",
+                type=click.Choice(["flag", "skip", "fail"]),
+                default="flag",
+                show_default=True,
+                help="Rows that cannot be read: keep them marked, leave them out, or stop.",
+            ),
+            click.option(
+                "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."
+            ),
+            click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on standard error."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def standard_or(path: Path | None) -> Path | None:
+    """Turn ``-`` into None, which stands for the standard stream."""
+    return None if path is None or str(path) == "-" else path
+
+
+def refuse_overwriting(inputs: list[Path | None], outputs: list[Path | None]) -> None:
+    """Refuse, as wrong usage, outputs that are inputs or that are one file."""
+    try:
+        check_outputs(inputs, outputs)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def load_detector(model: Path | None) -> Detector:
+    """Load a model folder, or the shipped model."""
+    import mtdetect
+
+    return mtdetect.load(model) if model is not None else mtdetect.load()
+
+
+def usable_threshold(detector: Detector, level: Any, rate: float) -> float:
+    """Return the score threshold for a false-positive rate, or refuse a rate the model has no figures for."""
+    try:
+        return float(detector.threshold(level, rate))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def short_scores(scores: Sequence[float] | NDArray[np.float32]) -> list[float | None]:
+    """Return scores as the shortest floats that are the same float32, and None for NaN.
+
+    >>> short_scores([0.10000000149011612, float("nan")])
+    [0.1, None]
+    """
+    import numpy as np
+    import orjson
+
+    dumped = orjson.dumps(np.asarray(scores, dtype=np.float32), option=orjson.OPT_SERIALIZE_NUMPY)
+    short: list[float | None] = orjson.loads(dumped)
+    return short
+
+
+def percent(share: float) -> str:
+    """Write a share the way people read it.
+
+    >>> percent(0.01), percent(0.0005)
+    ('1%', '0.05%')
+    """
+    return f"{share * 100:.3g}%"

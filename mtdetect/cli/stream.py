@@ -1,0 +1,231 @@
+"""Rows in, results out, in order: the error policy, worker processes, counting and progress."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mtdetect.cli.sentences import split_rows
+from mtdetect.errors import InputError
+from mtdetect.formats import Chunk, RowReader, open_rows
+
+Result = TypeVar("Result")
+
+_STATUS_WORDS = {"too_short": "too short", "not_english": "not English", "empty": "empty"}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read so far.
+
+    Attributes:
+        rows: rows that could be read.
+        statuses: how many of them had which status.
+        flagged: how many were flagged.
+        unreadable: rows that could not be read.
+        first_error: place and error of the first of them.
+        broken: inputs that broke off, one line each.
+    """
+
+    rows: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    flagged: int = 0
+    unreadable: int = 0
+    first_error: str = ""
+    broken: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def scored(self) -> int:
+        """How many rows got a score."""
+        return self.statuses["scored"]
+
+    def counts(self) -> str:
+        """Describe rows, statuses and unreadable rows in one phrase."""
+        parts = [f"{self.rows:,} row{'s' if self.rows != 1 else ''}: {self.scored:,} scored"]
+        parts += [
+            f"{n:,} {_STATUS_WORDS[s]}" for s, n in sorted(self.statuses.items()) if n and s in _STATUS_WORDS
+        ]
+        if self.unreadable:
+            parts.append(f"{self.unreadable:,} unreadable besides")
+        return ", ".join(parts)
+
+    def speed(self) -> str:
+        """Describe the time taken."""
+        seconds = time.perf_counter() - self.started
+        return f"{seconds:.1f} s, {self.rows / max(seconds, 1e-9):,.0f} rows/s"
+
+    def report_unreadable(self) -> bool:
+        """Say on standard error what could not be read; returns whether there was anything."""
+        if self.unreadable:
+            rows = "row" if self.unreadable == 1 else "rows"
+            click.echo(
+                f"mtdetect: {self.unreadable:,} {rows} could not be read; {self.first_error}", err=True
+            )
+        for line in self.broken:
+            click.echo(f"mtdetect: {line}", err=True)
+        return bool(self.unreadable or self.broken)
+
+
+class Inputs:
+    """The input files one after the other, as chunks under one error policy.
+
+    Args:
+        paths: files, None for standard input; at least one.
+        input_format: ``"auto"`` or a format name.
+        text_column: column that holds the text.
+        errors: ``"flag"``, ``"skip"`` or ``"fail"``.
+        split: cut every row into its sentences; chunks are then ``SplitChunk``.
+
+    Attributes:
+        first: reader of the first file, opened at once: its format and columns decide about the output.
+        tally: counts unreadable rows; commands add the rest.
+    """
+
+    def __init__(
+        self, paths: list[Path | None], input_format: str, text_column: str, errors: str, split: bool = False
+    ) -> None:
+        self._paths, self._format, self._column, self._errors = paths, input_format, text_column, errors
+        self._split = split
+        if None in paths and sys.stdin.isatty():
+            click.echo("reading from the terminal, one text a line; end with Ctrl-D", err=True)
+        self.tally = Tally()
+        self.first = self._open(paths[0])
+        self._reader = self.first
+
+    def _open(self, path: Path | None) -> RowReader:
+        return open_rows(path, self._format, self._column)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield chunks; a file that breaks off is noted after its readable rows, and the next one follows.
+
+        Raises:
+            InputError: under ``"fail"``, at the first row that cannot be read, after the rows before it.
+        """
+        for position, path in enumerate(self._paths):
+            try:
+                if position:
+                    self._reader = self._open(path)
+                for chunk in self._policed(self._reader):
+                    if self._split:
+                        yield from split_rows(chunk, self._reader.text_column or "text")
+                    else:
+                        yield chunk
+            except InputError as error:
+                if self._errors == "fail":
+                    raise
+                self.tally.broken.append(str(error))
+            finally:
+                self._reader.close()
+
+    def _policed(self, reader: RowReader) -> Iterator[Chunk]:
+        same = reader.format_name == self.first.format_name and reader.columns == self.first.columns
+        for chunk in reader:
+            if not same:
+                chunk.rebuilt = range(len(chunk))
+            if chunk.errors:
+                worst = min(chunk.errors)
+                if self._errors == "fail":
+                    if worst:
+                        yield chunk.select(range(worst))
+                    raise InputError(
+                        f"{chunk.describe_error(worst)}; fix this row, or go on with --errors flag (kept and "
+                        f"marked) or --errors skip (left out)"
+                    )
+                self.tally.first_error = self.tally.first_error or chunk.describe_error(worst)
+                self.tally.unreadable += len(chunk.errors)
+                if self._errors == "skip":
+                    chunk = chunk.select([i for i in range(len(chunk)) if i not in chunk.errors])
+            yield chunk
+
+    def position(self) -> tuple[int, int | None]:
+        """Return bytes read of the current file, and its size where known."""
+        return self._reader.source.consumed, self._reader.source.size
+
+
+def in_order(
+    function: Callable[[list[str | None]], Result], chunks: Iterable[Chunk], jobs: int
+) -> Iterator[tuple[Chunk, Result]]:
+    """Apply a function to the texts of every chunk and yield (chunk, result) in the order of the chunks.
+
+    With ``jobs`` > 1 the function is pickled into that many processes, and a few chunks a process are under
+    way at a time. An InputError of ``chunks`` is raised after the results of all chunks before it.
+    """
+    if jobs == 1:
+        for chunk in chunks:
+            yield chunk, function(chunk.texts)
+        return
+    pending: deque[tuple[Chunk, Future[Result]]] = deque()
+    failure: InputError | None = None
+    incoming = iter(chunks)
+    # spawned, not forked: the same on every platform, and safe whatever threads the libraries started
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare, initargs=(function,))
+    try:
+        while True:
+            try:
+                chunk = next(incoming)
+            except StopIteration:
+                break
+            except InputError as error:
+                failure = error
+                break
+            pending.append((chunk, pool.submit(_run, chunk.texts)))
+            if len(pending) > 3 * jobs:
+                done, future = pending.popleft()
+                yield done, future.result()
+        while pending:
+            done, future = pending.popleft()
+            yield done, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    if failure is not None:
+        raise failure
+
+
+_function: Callable[[list[str | None]], Any] | None = None  # set once in each worker process
+
+
+def _prepare(function: Callable[[list[str | None]], Any]) -> None:
+    global _function
+    _function = function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent answers it
+
+
+def _run(texts: list[str | None]) -> Any:
+    assert _function is not None
+    return _function(texts)
+
+
+class Progress:
+    """Rows, speed and share done on one line of standard error, when that is a terminal."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted and sys.stderr.isatty()
+        self._last = 0.0
+
+    def show(self, inputs: Inputs) -> None:
+        """Redraw the line, a few times a second at most."""
+        now = time.perf_counter()
+        if not self._wanted or now - self._last < 0.25:
+            return
+        self._last = now
+        consumed, size = inputs.position()
+        share = f", {100 * consumed / size:.0f}%" if size else ""
+        sys.stderr.write(f"\r\x1b[K{inputs.tally.rows:,} rows, {inputs.tally.speed()}{share}")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._wanted and self._last:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,70 @@
+"""``mtdetect train``: a model folder from rows of human and machine text."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from mtdetect.cli.options import IN_FILE
+
+
+@click.command("train")
+@click.argument("rows", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--recipe", type=IN_FILE, metavar="FILE", help="Recipe (TOML): features, sizes, sources, seeds."
+)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder that the sources of the recipe are relative to.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Write the model folder here.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep finished steps here, so that a second run is quicker.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option(
+    "--save-estimator",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also save the fitted scikit-learn object (joblib).",
+)
+def train(
+    rows: tuple[Path, ...],
+    recipe: Path | None,
+    data: Path | None,
+    out: Path,
+    cache: Path | None,
+    jobs: int,
+    save_estimator: Path | None,
+) -> None:
+    """Train a model on ROWS: JSON lines, csv, tsv or Parquet files with the columns text and label.
+
+    Labels are human and mt. Rows of one content share a group. The recipe can name further sources.
+    """
+    if not rows and recipe is None:
+        raise click.UsageError("nothing to train on: name files of rows, or a recipe with sources (--recipe)")
+    from mtdetect import training
+
+    training.train(
+        rows=list(rows),
+        recipe=recipe,
+        data=data,
+        out=out,
+        cache=cache,
+        jobs=jobs,
+        save_estimator=save_estimator,
+        report=partial(click.echo, err=True),
+    )

@@ -1,0 +1,26 @@
+"""The command line with the fake detector, to run as a process of its own: ``python tests/fake_main.py score``."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import mtdetect
+from fake_detector import FakeDetector
+from mtdetect.cli import main
+
+
+class SlowDetector(FakeDetector):
+    """Takes its time over every chunk, so that a test can interrupt it."""
+
+    def score_batch(self, texts: Any, level: str = "sentence") -> Any:
+        time.sleep(0.2)
+        return super().score_batch(texts, level)
+
+
+if __name__ == "__main__":
+    import os
+
+    kind = SlowDetector if os.environ.get("FAKE_SLOW") else FakeDetector
+    mtdetect.load = lambda path=None: kind()  # type: ignore[attr-defined,assignment]
+    main(prog_name="mtdetect")
