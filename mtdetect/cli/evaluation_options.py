@@ -1,0 +1,187 @@
+"""What ``evaluate`` and ``compare`` share: their options, their rows, and how results are written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mtdetect.cli.options import IN_FILE, OUT_FILE
+from mtdetect.errors import InputError
+
+if TYPE_CHECKING:
+    from mtdetect.training.rows import Rows
+
+BREAKDOWN_NAMES = ("engine", "language", "system", "domain", "genre", "roundtrip", "length", "rating")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """A comma-separated choice of known names."""
+
+    name = "names"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.known = known
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Split at commas, refusing unknown names."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in str(value).split(",") if name.strip()))
+        for name in names:
+            if name not in self.known:
+                self.fail(f"{name!r} is not one of {', '.join(self.known)}", param, ctx)
+        return names
+
+
+def row_options(command: Command) -> Command:
+    """Options that both commands share: where rows come from, and how they are measured."""
+    for option in reversed(
+        (
+            click.argument(
+                "rows",
+                nargs=-1,
+                type=click.Path(exists=True, dir_okay=False, allow_dash=False, path_type=Path),
+            ),
+            click.option(
+                "--recipe", type=IN_FILE, metavar="FILE", help="Measure on the rows this recipe tests on."
+            ),
+            click.option(
+                "--data",
+                type=click.Path(exists=True, file_okay=False, path_type=Path),
+                metavar="DIR",
+                help="Folder of the recipe's sources.",
+            ),
+            click.option(
+                "--cache",
+                type=click.Path(file_okay=False, path_type=Path),
+                metavar="DIR",
+                help="Keep the prepared rows of the recipe here, so that a second run is quicker.",
+            ),
+            click.option(
+                "--by",
+                type=Names(BREAKDOWN_NAMES),
+                default="engine,language,domain,length",
+                show_default=True,
+                metavar="NAMES",
+                help=f"Break the test rows down by any of {', '.join(BREAKDOWN_NAMES)}.",
+            ),
+            click.option(
+                "--bootstrap",
+                type=click.IntRange(min=0),
+                default=200,
+                show_default=True,
+                metavar="N",
+                help="Resamples of content groups behind each interval.",
+            ),
+            click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resamples."),
+            click.option(
+                "--json",
+                "json_out",
+                type=OUT_FILE,
+                metavar="OUT",
+                help="Write the results as JSON (- for standard output).",
+            ),
+            click.option(
+                "--markdown",
+                "markdown_out",
+                type=OUT_FILE,
+                metavar="OUT",
+                help="Write the tables as Markdown.",
+            ),
+            click.option(
+                "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."
+            ),
+            click.option("-q", "--quiet", is_flag=True, help="No progress on standard error."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def reporter(quiet: bool) -> Callable[[str], None]:
+    """Return a function that writes a line of progress to standard error, or nothing."""
+
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
+    return say
+
+
+def read_rows_and_corpus(
+    files: Sequence[Path],
+    recipe: Path | None,
+    data: Path | None,
+    cache: Path | None,
+    say: Callable[[str], None],
+) -> tuple[Rows, Rows]:
+    """Return the rows to measure on and the rows baselines learn from."""
+    if not files and recipe is None:
+        raise click.UsageError("nothing to measure on: name files of labelled rows, or --recipe with --data")
+    if recipe is not None and data is None:
+        raise click.UsageError("--recipe needs --data, the folder of its sources")
+    from mtdetect.training import splits
+    from mtdetect.training.recipe import read_recipe
+
+    corpus = None
+    if recipe is not None and data is not None:
+        say("reading the corpus of the recipe")
+        corpus = splits.load_corpus(read_recipe(recipe), data, cache)
+    if not files:
+        assert corpus is not None
+        return corpus, corpus
+    from mtdetect.formats import read_rows
+    from mtdetect.training.rows import concatenate, rows_from_records
+
+    own = concatenate([rows_from_records(read_rows(path), str(path)) for path in files])
+    if not len(own):
+        raise InputError(f"{files[0]}: no rows with text; each row needs text and label")
+    own.content = splits.content_groups(own)
+    return own, corpus if corpus is not None else own
+
+
+def write(
+    data: dict[str, Any], markdown: Callable[[], str], json_out: Path | None, markdown_out: Path | None
+) -> None:
+    """Write the results as JSON and the tables as Markdown, where asked for."""
+    import orjson
+
+    def as_json() -> str:
+        return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+    outputs: tuple[tuple[Path | None, Callable[[], str]], ...] = (
+        (json_out, as_json),
+        (markdown_out, markdown),
+    )
+    for path, make in outputs:
+        if path is None:
+            continue
+        if str(path) == "-":
+            click.echo(make(), nl=False)
+            continue
+        try:
+            path.write_text(make(), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def show(tables: Callable[[], list[Any]], markdown: Callable[[], str], notes: Sequence[str]) -> None:
+    """Print tables for a terminal, or Markdown where the output is not one."""
+    if not sys.stdout.isatty():
+        click.echo(markdown())
+        return
+    from rich.console import Console
+
+    console = Console()
+    for table in tables():
+        console.print(table)
+    for line in notes:
+        console.print(f"[dim]{line}[/dim]", highlight=False)
