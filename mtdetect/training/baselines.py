@@ -180,7 +180,7 @@ class FastText:
     def score(self, texts: Sequence[str]) -> Floats:
         """Return the probability of machine translation of N texts, float64 (N,)."""
         scores = np.full(len(texts), 0.5)
-        for i, text in enumerate(normalise(texts)):
+        for i, text in enumerate(normalise(texts) if len(texts) else ()):
             # The wrapper's predict() breaks under numpy 2; the extension underneath it does not.
             found = self._model.f.predict(f"{text}\n", 1, 0.0, "strict")
             if found:
