@@ -1,12 +1,13 @@
-"""The command line with the fake detector, to run as a process of its own: ``python tests/fake_main.py score``."""
+"""The command line with the fake detector, as a process of its own: ``python tests/fake_main.py score``."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-import mtdetect
 from fake_detector import FakeDetector
+
+import mtdetect
 from mtdetect.cli import main
 
 

@@ -58,7 +58,7 @@ def explain(text: tuple[str, ...], everything: bool, as_json: bool, model: Path 
 def _lines() -> list[str]:
     if sys.stdin.isatty():
         click.echo("reading from the terminal, one sentence a line; end with Ctrl-D", err=True)
-    data = click.get_binary_stream("stdin").read().decode(errors="replace")
+    data = sys.stdin.buffer.read().decode(errors="replace")
     return [line.removesuffix("\r") for line in data.split("\n") if line.strip()]
 
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -179,7 +180,8 @@ def in_order(
             except InputError as error:
                 failure = error
                 break
-            pending.append((chunk, pool.submit(_run, chunk.texts)))
+            with _interrupts_held():  # submitting starts processes
+                pending.append((chunk, pool.submit(_run, chunk.texts)))
             if len(pending) > 3 * jobs:
                 done, future = pending.popleft()
                 yield done, future.result()
@@ -190,6 +192,19 @@ def in_order(
         pool.shutdown(wait=True, cancel_futures=True)
     if failure is not None:
         raise failure
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep Ctrl-C from processes started inside, for good; this process gets it when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _function: Callable[[list[str | None]], Any] | None = None  # set once in each worker process
