@@ -40,7 +40,8 @@ def make_rows(seed: int, pairs: int, **columns: str) -> Rows:
         label=label,
         weight=np.ones(len(text)),
         content=np.tile(np.arange(pairs), 2),
-        columns={name: np.full(len(text), value, dtype=object) for name, value in columns.items()},
+        columns={"group": np.tile(np.arange(pairs), 2).astype(str).astype(object)}
+        | {name: np.full(len(text), value, dtype=object) for name, value in columns.items()},
     )
 
 
@@ -87,6 +88,17 @@ def test_limit_keeps_whole_groups_and_is_seeded() -> None:
     again = baselines.training_rows(rows, limit=101, seed=3)
     assert taken.text == again.text
     assert baselines.training_rows(rows, limit=101, seed=4).text != taken.text
+
+
+def test_human_rows_without_a_machine_version_come_along_without_weight() -> None:
+    rows = make_rows(1, 20)
+    rows.columns["engine"] = np.where(rows.label == 1, "nmt", "").astype(object)
+    rows = rows.take(np.arange(35))  # segments 15 to 19 lose their machine version
+    taken = baselines.training_rows(rows, by_engine={"nmt": 0.5})
+    assert taken.weight.tolist() == [0.5] * 15 + [0.0] * 5 + [0.5] * 15
+    limited = baselines.training_rows(rows, limit=3)
+    assert (limited.weight > 0).sum() == 2
+    assert (limited.weight == 0).sum() == 3
 
 
 def test_one_label_alone_is_refused() -> None:

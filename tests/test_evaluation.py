@@ -12,7 +12,7 @@ import pytest
 from mtdetect.training.comparison import BETTER, MIXED, SAME, WORSE, compare, comparison_table
 from mtdetect.training.documents import assemble
 from mtdetect.training.evaluation import Evaluation, evaluate
-from mtdetect.training.evaluation_sets import build, evaluation_rows, segments
+from mtdetect.training.evaluation_sets import build, evaluation_rows
 from mtdetect.training.rows import Rows
 
 SEGMENTS = 40
@@ -86,6 +86,12 @@ def test_training_rows_are_never_measured(rows: Rows) -> None:
     assert not (evaluation_rows(rows).column("split") == "fit").any()
     result = evaluate({"marked": marked}, rows, resamples=5)
     assert "seen" not in {one["name"] for one in result.data["levels"]["sentence"]["sets"]}
+
+
+def test_clean_rows_can_be_limited_by_collection(rows: Rows) -> None:
+    kept = evaluation_rows(rows, clean_limit=50).column("collection")
+    assert [(kept == name).sum() for name in ("clean_news", "clean_blogs", "clean_learner")] == [50, 20, 40]
+    assert (kept == "").sum() == (evaluation_rows(rows).column("collection") == "").sum()
 
 
 def test_known_answers(rows: Rows) -> None:
@@ -169,8 +175,9 @@ def test_segments_are_pairs_before_groups() -> None:
             {"text": "e", "label": 0, "content": 0},
         ]
     )
-    assert segments(made).tolist() == [0, 0, 1, 2, 3]
-    assert build(made).segment.tolist() == [0, 0, 1, 2, 3]
+    segment = build(made).segment.tolist()
+    assert segment[0] == segment[1]
+    assert len(set(segment)) == 4
 
 
 def test_worst_rated_rows_make_a_set() -> None:

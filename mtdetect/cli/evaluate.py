@@ -16,7 +16,6 @@ from mtdetect.cli.options import MODEL_FOLDER, load_detector
 
 if TYPE_CHECKING:
     from mtdetect.detector import Detector
-
     from mtdetect.training.rows import Rows
 
 BASELINE_NAMES = ("characters", "words", "fasttext", "perplexity", "context-gain")
@@ -54,6 +53,7 @@ def evaluate(
     data: Path | None,
     cache: Path | None,
     by: tuple[str, ...],
+    clean_rows: int | None,
     bootstrap: int,
     seed: int,
     json_out: Path | None,
@@ -74,6 +74,7 @@ def evaluate(
     say = reporter(quiet)
     measured, corpus = read_rows_and_corpus(rows, recipe, data, cache, say)
     from mtdetect.training import evaluation
+    from mtdetect.training.recipe import read_recipe
 
     scorers: dict[str, Any] = {}
     documents: dict[str, Any] = {}
@@ -90,7 +91,10 @@ def evaluate(
         signatures[name] = detector.signature
     trained = None
     if baselines or chosen:
-        trained = _train_baselines(chosen or BASELINE_NAMES, corpus, baseline_rows, seed, jobs, scorers, say)
+        weights = read_recipe(recipe).weights if recipe is not None else None
+        trained = _train_baselines(
+            chosen or BASELINE_NAMES, corpus, baseline_rows, weights, seed, jobs, scorers, say
+        )
     say("measuring")
     result = evaluation.evaluate(
         scorers,
@@ -98,6 +102,7 @@ def evaluate(
         document_scorers=documents,
         thresholds=thresholds,
         by=by,
+        clean_limit=clean_rows,
         resamples=bootstrap,
         seed=seed,
     )
@@ -123,6 +128,7 @@ def compare(
     data: Path | None,
     cache: Path | None,
     by: tuple[str, ...],
+    clean_rows: int | None,
     bootstrap: int,
     seed: int,
     json_out: Path | None,
@@ -149,6 +155,7 @@ def compare(
         old_documents=partial(detectors[0].score_documents, jobs=jobs),
         new_documents=partial(detectors[1].score_documents, jobs=jobs),
         by=by,
+        clean_limit=clean_rows,
         resamples=bootstrap,
         seed=seed,
     )
@@ -167,6 +174,7 @@ def _train_baselines(
     names: Sequence[str],
     corpus: Rows,
     limit: int | None,
+    by_engine: dict[str, float] | None,
     seed: int,
     jobs: int,
     scorers: dict[str, Any],
@@ -180,13 +188,14 @@ def _train_baselines(
             "baselines need rows to learn from: give --recipe and --data, or rows with a split column "
             "(estimate and fit to learn from, test to measure on)"
         )
-    training = library.training_rows(corpus, limit, seed)
+    training = library.training_rows(corpus, limit, seed, by_engine)
+    labelled = int((training.weight > 0).sum())
     for name in names:
         baseline = library.BASELINES[name]()
-        say(f"training baseline {baseline.name} on {len(training):,} rows")
+        say(f"training baseline {baseline.name} on {labelled:,} rows")
         baseline.fit(training, jobs)
         scorers[baseline.name] = baseline.score
-    return len(training)
+    return labelled
 
 
 def _name(detector: Detector, folder: Path | None, taken: dict[str, Any]) -> str:

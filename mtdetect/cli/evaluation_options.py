@@ -74,6 +74,12 @@ def row_options(command: Command) -> Command:
                 help=f"Break the test rows down by any of {', '.join(BREAKDOWN_NAMES)}.",
             ),
             click.option(
+                "--clean-rows",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="At most this many rows of each clean_ collection, to save time; all if not given.",
+            ),
+            click.option(
                 "--bootstrap",
                 type=click.IntRange(min=0),
                 default=200,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,8 @@ from sklearn.linear_model import LogisticRegression
 from mtdetect.errors import InputError, MissingExtraError
 from mtdetect.language_model import Channel, LanguageModel, combine, count, estimate
 from mtdetect.text import normalise
+from mtdetect.training.pairing import pair_weights
+from mtdetect.training.resampling import whole_groups
 from mtdetect.training.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -38,16 +41,27 @@ class Baseline(Protocol):
     name: str
 
     def fit(self, rows: Rows, jobs: int = 1) -> None:
-        """Learn from labelled, weighted rows on ``jobs`` cores."""
+        """Learn from labelled rows on ``jobs`` cores; rows of weight 0 are text without a say."""
 
     def score(self, texts: Sequence[str]) -> Floats:
         """Return the probability of machine translation of N texts, float64 (N,)."""
 
 
-def training_rows(rows: Rows, limit: int | None = None, seed: int = 0) -> Rows:
-    """Return the rows that baselines learn from, at most ``limit`` of them, in whole content groups.
+def training_rows(
+    rows: Rows, limit: int | None = None, seed: int = 0, by_engine: Mapping[str, float] | None = None
+) -> Rows:
+    """Return the rows that baselines learn from, weighted as for the detector.
 
-    Rows of the training splits that are not held out; all rows when none names a split.
+    Rows of the training splits that are not held out; all rows when none names a split. Weights balance each
+    machine text with the human text of the same segment (:func:`~mtdetect.training.pairing.pair_weights`).
+    Human rows without a machine version come along with weight 0: they say what English is like, never what
+    tells it from translation. Where no row has a counterpart, all rows weigh as they came.
+
+    Args:
+        rows: labelled rows.
+        limit: at most this many weighted rows, in whole content groups, and as many with weight 0.
+        seed: which groups a limit keeps.
+        by_engine: weight of machine text by engine, from the recipe.
 
     Raises:
         InputError: the rows lack one of the two labels.
@@ -55,16 +69,16 @@ def training_rows(rows: Rows, limit: int | None = None, seed: int = 0) -> Rows:
     split = rows.column("split")
     if (split != "").any():
         rows = rows.take(np.isin(split.astype(str), TRAINING_SPLITS) & (rows.column("held_out") == ""))
-    if limit is not None and len(rows) > limit:
-        groups, codes = np.unique(rows.content, return_inverse=True)
-        place = np.random.default_rng(seed).permutation(len(groups))[codes]
-        order = np.argsort(place, kind="stable")
-        # A group is kept only whole: its last row has to stand within the limit.
-        last = np.searchsorted(place[order], place, side="right")
-        rows = rows.take(last <= limit)
     if len(np.unique(rows.label)) < 2:
         raise InputError("baselines need training rows of both labels, human and mt; give rows with both")
-    return rows
+    weights = pair_weights(rows, dict(by_engine or {}))
+    if (weights > 0).any():
+        rows = replace(rows, weight=weights).take((weights > 0) | (rows.label == 0))
+    if limit is None:
+        return rows
+    parts = (np.flatnonzero(rows.weight > 0), np.flatnonzero(rows.weight == 0))
+    kept = [part[whole_groups(rows.content[part], limit, seed)] for part in parts]
+    return rows.take(np.sort(np.concatenate(kept)))
 
 
 def balanced_weights(rows: Rows) -> Floats:
@@ -103,6 +117,7 @@ class TfidfLogisticRegression:
 
     def fit(self, rows: Rows, jobs: int = 1) -> None:
         """Learn from labelled, weighted rows; about 2.5 kB of memory a row for characters."""
+        rows = rows.take(rows.weight > 0)
         counts = self._counts(rows.text, jobs)
         features = self._tfidf.fit(counts).transform(counts, copy=False)
         self._classifier.fit(features, rows.label, sample_weight=balanced_weights(rows))
@@ -152,6 +167,7 @@ class FastText:
 
     def fit(self, rows: Rows, jobs: int = 1) -> None:
         """Learn from as many rows as given, drawn in proportion to their weight."""
+        rows = rows.take(rows.weight > 0)
         weights = balanced_weights(rows)
         generator = np.random.default_rng(self._seed)
         # Systematic resampling: a row of weight w is drawn floor(w) or ceil(w) times.
@@ -231,7 +247,8 @@ class Perplexity:
         self._model = combine(
             {"human": estimate(counts)}, [Channel("human", "human", None, 0.1)], {"human": once}
         )
-        rows = rows.take(kept_out) if len(np.unique(rows.label[kept_out])) == 2 else rows
+        fitted = kept_out & (rows.weight > 0)
+        rows = rows.take(fitted if len(np.unique(rows.label[fitted])) == 2 else rows.weight > 0)
         self._link.fit(self._values(rows.text)[:, None], rows.label, sample_weight=balanced_weights(rows))
 
     def score(self, texts: Sequence[str]) -> Floats:

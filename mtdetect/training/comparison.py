@@ -37,6 +37,7 @@ def compare(
     old_documents: Scorer | None = None,
     new_documents: Scorer | None = None,
     by: Sequence[str] = DEFAULT_BREAKDOWNS,
+    clean_limit: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def compare(
         with ``level``, ``kind``, ``name``, ``metric``, ``old``, ``new``, ``difference`` (an interval),
         ``verdict`` and whether it is a ``headline``.
     """
-    rows = evaluation_rows(rows)
+    rows = evaluation_rows(rows, clean_limit, seed)
     both = [np.asarray(scorer(rows.text), dtype=np.float64) for scorer in (old, new)]
     differences = _differences("sentence", rows, both, build(rows, by), resamples, seed)
     if old_documents is not None and new_documents is not None:

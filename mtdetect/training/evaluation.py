@@ -69,6 +69,7 @@ def evaluate(
     document_scorers: Mapping[str, Scorer] | None = None,
     thresholds: Mapping[str, Mapping[str, float]] | None = None,
     by: Sequence[str] = DEFAULT_BREAKDOWNS,
+    clean_limit: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
@@ -84,6 +85,7 @@ def evaluate(
         thresholds: by scorer and level (``"sentence"``, ``"document"``), its own threshold for 1% false
             positives, checked beside the empirical one.
         by: breakdowns of the test split (see :mod:`mtdetect.training.evaluation_sets`).
+        clean_limit: at most this many rows of each clean collection (see ``evaluation_rows``).
         resamples: bootstrap resamples over content groups.
         seed: seed of the resamples.
 
@@ -93,7 +95,7 @@ def evaluate(
     >>> result.data["levels"]["sentence"]["sets"][0]["scorers"]["zz"]["auc"]["value"]
     1.0
     """
-    rows = evaluation_rows(rows)
+    rows = evaluation_rows(rows, clean_limit, seed)
     own = thresholds or {}
     settings = _Settings(resamples, seed, {name: dict(own.get(name, {})) for name in scorers})
     scores = {name: _checked(name, scorer(rows.text), len(rows)) for name, scorer in scorers.items()}

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mtdetect.training.pairing import pair_key
+from mtdetect.training.resampling import whole_groups
 from mtdetect.training.rows import Rows
 
 Index = NDArray[np.int64]
@@ -103,29 +105,29 @@ class EvaluationSets:
         return np.asarray(1.0 / sizes[codes], dtype=np.float64)
 
 
-def evaluation_rows(rows: Rows) -> Rows:
-    """Return the rows an evaluation reads: the test split and what is held out, or all without a split."""
-    split = rows.column("split")
-    if not (split != "").any():
-        return rows
-    return rows.take((split == "test") | (rows.column("held_out") != ""))
+def evaluation_rows(rows: Rows, clean_limit: int | None = None, seed: int = 0) -> Rows:
+    """Return the rows an evaluation reads: the test split and what is held out, or all without a split.
 
-
-def segments(rows: Rows) -> Index:
-    """Return int64 (N,): rows that are versions of the same segment share a number.
-
-    The pair is the segment where it is stated, else the group. (Content groups are wider: they keep
-    neighbouring segments and near-duplicates together.)
+    Args:
+        rows: labelled rows.
+        clean_limit: at most this many rows of each collection of clean English (``clean_...``), in whole
+            content groups drawn at random; rows with a machine version are always kept.
+        seed: seed of the draw.
     """
-    names: dict[tuple[str, str], int] = {}
-    pair, group = rows.column("pair"), rows.column("group")
-    return np.array(
-        [
-            names.setdefault(("pair", pair[i]) if pair[i] else ("group", group[i] or f"row {i}"), len(names))
-            for i in range(len(rows))
-        ],
-        dtype=np.int64,
-    )
+    split = rows.column("split")
+    if (split != "").any():
+        rows = rows.take((split == "test") | (rows.column("held_out") != ""))
+    if clean_limit is None:
+        return rows
+    key = pair_key(rows)
+    alone = (rows.label == 0) & ~np.isin(key, key[rows.label == 1])
+    collection = rows.column("collection")
+    kept = np.ones(len(rows), dtype=np.bool_)
+    for name in sorted({name for name in collection[alone] if name.startswith("clean_")}):
+        of_name = np.flatnonzero(alone & (collection == name))
+        kept[of_name] = False
+        kept[of_name[whole_groups(rows.content[of_name], clean_limit, seed)]] = True
+    return rows.take(kept)
 
 
 def build(rows: Rows, by: Sequence[str] = DEFAULT_BREAKDOWNS) -> EvaluationSets:
@@ -135,7 +137,7 @@ def build(rows: Rows, by: Sequence[str] = DEFAULT_BREAKDOWNS) -> EvaluationSets:
         rows: N rows.
         by: breakdowns of the test split: keys of :data:`BREAKDOWNS`, or of :data:`COUNTED`.
     """
-    made = EvaluationSets(segments(rows))
+    made = EvaluationSets(pair_key(rows))
     is_mt = rows.label == 1
     held_out = rows.column("held_out")
     in_test: Mask = np.asarray(held_out == "", dtype=np.bool_)

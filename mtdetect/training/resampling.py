@@ -78,6 +78,15 @@ class Draws:
             yield np.bincount(drawn, minlength=self.groups).astype(np.float64)
 
 
+def whole_groups(content: NDArray[np.int64], limit: int, seed: int) -> NDArray[np.int64]:
+    """Return positions of at most ``limit`` rows: groups in random order, each whole, while they fit."""
+    _, codes, sizes = np.unique(content, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    fits = np.zeros(len(sizes), dtype=np.bool_)
+    fits[order] = np.cumsum(sizes[order]) <= limit
+    return np.flatnonzero(fits[codes])
+
+
 def auc_samples(
     scores_mt: ArrayLike, scores_human: ArrayLike, draws: Draws, weights_human: ArrayLike | None = None
 ) -> Floats:
