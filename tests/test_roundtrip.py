@@ -1,4 +1,4 @@
-"""Machine round trips with a stand-in for Apertium: alignment, resuming, cleaning, sampling, the command."""
+"""Machine round trips with a stand-in for Apertium: alignment, rows, resuming, the command."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from mtdetect.cli import main
 from mtdetect.errors import MissingExtraError, MtdetectError
 from mtdetect.training.apertium import KNOWN_CHAINS, STEPS, Apertium, parse_chain
 from mtdetect.training.block_log import BlockLog
-from mtdetect.training.engine_marks import is_unchanged, match_form
 from mtdetect.training.roundtrip import Options, generate
-from mtdetect.training.sentence_sample import read_paragraphs, sample_sentences
+from mtdetect.training.sentence_sample import read_paragraphs
 
 # Upper-cases and adds a word; misbehaves over the words vanish, double, perish, stall and empty.
 FAKE = r"""#!/bin/sh
@@ -269,49 +268,7 @@ def test_a_run_that_failed_at_once_leaves_nothing_in_the_way(fake: Path, tmp_pat
     assert len(read_rows(out)) == 5
 
 
-# Sampling
-
-
-def test_the_sample_depends_on_the_seed_alone(tmp_path: Path) -> None:
-    left, right = write_rows(tmp_path / "a.jsonl", 40), write_rows(tmp_path / "b.jsonl", 60)
-    sample = [sentence.text for sentence in sample_sentences([left, right], seed=3, limit=20)]
-    assert sample == [sentence.text for sentence in sample_sentences([right, left], seed=3, limit=20)]
-    assert sample != [sentence.text for sentence in sample_sentences([left, right], seed=4, limit=20)]
-    assert len(sample_sentences([left, right])) == 60, "the same sentence in two files counts once"
-
-
-@pytest.mark.parametrize(("limit", "most"), [(50, 10), (None, 44)])
-def test_no_collection_has_more_than_its_share(tmp_path: Path, limit: int | None, most: int) -> None:
-    rows = [
-        {"text": f"The {name} harbour keeps number {i} for us.", "collection": name}
-        for name, count in (("large", 200), ("small", 12), ("tiny", 8))
-        for i in range(count)
-    ]
-    source = tmp_path / "in.jsonl"
-    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    sample = sample_sentences([source], limit=limit, balance="collection", share=0.2)
-    counts = Counter(sentence.provenance["collection"] for sentence in sample)
-    assert counts["large"] == most
-    assert counts["tiny"] == 8
-
-
-def test_paragraphs_are_cut_into_sentences_of_five_to_sixty_words(tmp_path: Path) -> None:
-    source = tmp_path / "in.txt"
-    first = f"Too short. This one is just long enough. {'word ' * 61}."
-    source.write_text(f"{first}\nSecond line of it here.\n\nNew one is over here.\n")
-    sample = {sentence.text: sentence.provenance for sentence in sample_sentences([source])}
-    assert sample == {
-        "This one is just long enough.": {"group": "in.txt:1", "doc_id": "in.txt:1"},
-        "Second line of it here.": {"group": "in.txt:1", "doc_id": "in.txt:1"},
-        "New one is over here.": {"group": "in.txt:2", "doc_id": "in.txt:2"},
-    }
-
-
-def test_machine_rows_are_passed_over_and_groups_filled_in(tmp_path: Path) -> None:
-    source = tmp_path / "in.jsonl"
-    source.write_text('{"text": "a", "label": "mt"}\n\n{"text": "b"}\n{"text": "c", "doc_id": "x"}\n')
-    documents = [("b", {"group": "in.jsonl:2"}), ("c", {"doc_id": "x", "group": "x"})]
-    assert list(read_paragraphs(source)) == documents
+# Input, chains and the engine
 
 
 @pytest.mark.parametrize(
@@ -331,59 +288,6 @@ def test_bad_input_is_named(fake: Path, tmp_path: Path, name: str, content: byte
     assert result.exit_code in (1, 4)
     assert result.output.startswith("mtdetect: ")
     assert complaint in result.output
-
-
-# Cleaning
-
-
-@pytest.mark.parametrize(
-    ("translated", "human", "cleaned"),
-    [
-        ("are #both here", "They are both here", "Are both here"),
-        ("the *gato is @gone", "The cat is gone", "The gato is gone"),
-        ("write \\@home or a\\/b", "Write home", "Write home or a"),
-        ("see @ann and @pato", "See @Ann and the duck", "See @ann and pato"),
-        ("was *slowly* there", "It was *slowly* there", "Was *slowly* there"),
-        ("a  date   of mine", "A date of mine", "A date of mine"),
-        ("one , two ; three .", "One, two; three.", "One, two; three."),
-        ("one , two", "One , two", "One , two"),
-        ("( so ) he said", "(So) he said", "(So) he said"),
-        ("a virus ' spreader' here", "A 'virus spreader' here", "A virus 'spreader' here"),
-        ("it's Ann's", "They’re Ann’s", "It’s Ann’s"),
-        ("such as the USA", "Such as the U.S.", "Such as the USA."),
-        ("he left .", "He left", "He left"),
-        ("he said (of it)", "He said (it).", "He said (of it)."),
-        ("“he left”", "“He left.”", "“He left”."),
-        ("The house", "the house", "the house"),
-        ("NATO goes", "the alliance goes", "NATO goes"),
-        ("on the ground/grounds here", "On the ground here", "On the ground here"),
-        ("and/or this", "And/or that", "And/or this"),
-        ("said <sent>Bill in it", "Said @bill in it", "Said Bill in it"),
-        ('" Only it came."', '"It came."', '"Only it came."'),
-        ('a "narrow "question" here', 'A "narrow" question here', 'A "narrow question" here'),
-        ("the (old (house) here", "The (old) house here", "The (old house) here"),
-        ("what a crying -spell", "What a crying-spell", "What a crying-spell"),
-        ("he adonar- at it", "He sees it", "He adonar at it"),
-        ("a big,sweeping look", "A big look", "A big, sweeping look"),
-        ("in other words,, no", "In other words, no", "In other words, no"),
-        ("edit sys.Route or e.g. For it", "Edit sys.path or e.g. this", "Edit sys.route or e.g. for it"),
-        ("the U.S. Officials, U.S. NATO", "The U.S. officials, NATO", "The U.S. officials, U.S. NATO"),
-        ("he left. Then he came.", "He left. She came.", "He left. Then he came."),
-        ("", "Anything", ""),
-        ("123", "Anything", "123"),
-    ],
-)
-def test_form_follows_the_human_sentence(translated: str, human: str, cleaned: str) -> None:
-    assert match_form(translated, human) == cleaned
-    assert match_form(cleaned, human) == cleaned
-
-
-def test_unchanged_looks_at_letters_and_digits() -> None:
-    assert is_unchanged("the cat , 1 time", "The cat: 1 time.")
-    assert not is_unchanged("The cat 2 times", "The cat 1 time")
-
-
-# Chains and the engine
 
 
 @pytest.mark.parametrize("name", ["en-xx-en", "es-en-es", "en-en", "en", "", "en-es", "en-es-en-"])
