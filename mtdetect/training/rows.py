@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,7 +108,7 @@ def rows_from_records(records: Iterable[Mapping[str, Any]], source: str) -> Rows
         label.append(is_mt)
         for name, cells in columns.items():
             cell = record.get(name)
-            cells.append("" if cell is None else str(cell))
+            cells.append("" if cell is None else sys.intern(str(cell)))
         columns["source"][-1] = source
         columns["pair"][-1] = pair
 

@@ -1,0 +1,95 @@
+"""The additive classifier: each feature moves the log-odds by a piecewise linear curve; the curves add up.
+
+Trained by scikit-learn (:mod:`mtdetect.training.fit`), served by numpy alone. A generalised additive model
+(Hastie and Tibshirani 1986): what a feature contributes can be read off its curve, and base plus
+contributions are the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class AdditiveClassifier:
+    """F curves over K knots each.
+
+    Attributes:
+        knots: float64 (F, K), not decreasing along each row.
+        values: float64 (F, K), log-odds at the knots; constant outside.
+        base: log-odds before any feature.
+    """
+
+    knots: NDArray[np.float64]
+    values: NDArray[np.float64]
+    base: float
+
+    def arrays(self, prefix: str) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays to store."""
+        return {
+            f"{prefix}_knots": self.knots,
+            f"{prefix}_values": self.values,
+            f"{prefix}_base": np.array(self.base),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> AdditiveClassifier:
+        """Rebuild a classifier from :meth:`arrays`."""
+        return cls(
+            np.asarray(arrays[f"{prefix}_knots"], dtype=np.float64),
+            np.asarray(arrays[f"{prefix}_values"], dtype=np.float64),
+            float(arrays[f"{prefix}_base"]),
+        )
+
+    def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return float64 (N, F) log-odds that each feature adds; 0 where a feature is NaN."""
+        interval, fraction, absent = locate(features, self.knots)
+        at = interval + np.arange(len(self.knots)) * self.knots.shape[1]
+        flat = self.values.ravel()
+        left = flat.take(at)
+        result = left + fraction * (flat.take(at + 1) - left)
+        result[absent] = 0.0
+        return result
+
+    def logits(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return float64 (N,) log-odds: base plus contributions."""
+        total: NDArray[np.float64] = self.base + contributions.sum(axis=1)
+        return total
+
+
+def locate(
+    features: NDArray[np.float64], knots: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return for each value the interval it falls into, how far along it stands (0..1) and whether it is NaN.
+
+    Args:
+        features: float64 (N, F).
+        knots: float64 (F, K); values outside are moved to the nearest end.
+    """
+    absent = np.isnan(features)
+    inside = np.clip(np.where(absent, knots[:, 0], features), knots[:, 0], knots[:, -1])
+    interval = np.zeros(features.shape, dtype=np.int64)
+    for k in range(1, knots.shape[1] - 1):
+        interval += inside >= knots[:, k]
+    at = interval + np.arange(len(knots)) * knots.shape[1]
+    flat = knots.ravel()
+    low = flat.take(at)
+    width = flat.take(at + 1) - low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fraction = np.where(width > 0, (inside - low) / width, 1.0)
+    return interval, fraction, absent
+
+
+def probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of log-odds, without overflow.
+
+    >>> probability(np.array([-800.0, 0.0, 800.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    with np.errstate(over="ignore"):
+        result: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(logits, -700, 700)))
+    return np.where(logits < -700, 0.0, result)

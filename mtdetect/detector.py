@@ -1,0 +1,347 @@
+"""The detector: sentences and documents in, scores and verdicts out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from mtdetect import artifact
+from mtdetect.classifier import probability
+from mtdetect.document import DOCUMENT_FEATURES, document_features
+from mtdetect.explain import Explanation, explain_sentence, find_spans
+from mtdetect.features import FEATURES, compute
+from mtdetect.model import Model, load_model
+from mtdetect.scored import Scored, reasons
+from mtdetect.status import EMPTY, SCORED, STATUSES, TOO_SHORT, status_codes
+from mtdetect.text import MAX_CHARACTERS, normalise, split_sentences
+from mtdetect.verdict import DocumentVerdict, Level, SentenceVerdict
+
+FLAG_RATE = 0.01
+"""False-positive rate at which verdicts are flagged."""
+
+_BATCH_TEXTS = 512
+_BATCH_CHARACTERS = 200_000
+_JOB_TEXTS = 16_384
+
+
+@dataclass(frozen=True)
+class _Sentences:
+    """Sentence results in full precision."""
+
+    logits: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+    codes: NDArray[np.uint8]
+
+
+class Detector:
+    """Finds garbled machine translation in English.
+
+    A detector is cheap to make and to pickle: it remembers its folder, and a process loads a folder once.
+
+    >>> import mtdetect
+    >>> detector = mtdetect.load()
+    >>> scores = detector.score(["The committee will meet again on Thursday to vote on the budget.", None])
+    >>> scores.dtype.name, len(scores), bool(scores[0] < 0.5), bool(np.isnan(scores[1]))
+    ('float32', 2, True, True)
+    """
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        """Take a model folder (the shipped model if None); it is read at first use, or by :func:`load`."""
+        self.path = artifact.default_model() if path is None else Path(path).absolute()
+
+    def __repr__(self) -> str:
+        return f"Detector({str(self.path)!r})"
+
+    @property
+    def model(self) -> Model:
+        """The loaded model.
+
+        Raises:
+            ModelError: the folder cannot be used.
+        """
+        return load_model(self.path)
+
+    @property
+    def signature(self) -> str:
+        """Name, version and fingerprint of the model; every result carries it."""
+        return self.model.signature
+
+    def threshold(self, level: Level, false_positive_rate: float) -> float:
+        """Return the score that at most this share of clean English reaches.
+
+        Args:
+            level: ``"sentence"`` or ``"document"``.
+            false_positive_rate: share of clean English, for example 0.01.
+
+        Raises:
+            ValueError: unknown level, or a rate outside the calibration table.
+
+        >>> import mtdetect
+        >>> detector = mtdetect.load()
+        >>> detector.threshold("sentence", 0.001) > detector.threshold("sentence", 0.01)
+        True
+        """
+        return self.model.threshold(level, false_positive_rate)
+
+    def score(self, texts: Sequence[str | None], jobs: int = 1) -> NDArray[np.float32]:
+        """Score N sentences.
+
+        Args:
+            texts: N strings or None. Order, batch size and neighbours never change a value.
+            jobs: processes to use; -1 for all cores.
+
+        Returns:
+            float32 (N,), 0..1, higher is more garbled; NaN where a text cannot be scored.
+
+        Raises:
+            TypeError: a bare string, or an element that is neither a string nor None.
+        """
+        return self._scores(texts, "sentence", jobs)
+
+    def score_documents(self, texts: Sequence[str | None], jobs: int = 1) -> NDArray[np.float32]:
+        """Score N documents (paragraphs on lines); as :meth:`score`, NaN where no sentence can be scored.
+
+        >>> import mtdetect
+        >>> mtdetect.load().score_documents(["It rained all day. We stayed at home and read the papers.", ""]).shape
+        (2,)
+        """
+        return self._scores(texts, "document", jobs)
+
+    def _scores(self, texts: Sequence[str | None], level: Level, jobs: int) -> NDArray[np.float32]:
+        checked = check_texts(texts, "score" if level == "sentence" else "score_documents")
+        if jobs == 1 or len(checked) <= _JOB_TEXTS // 4:
+            return self._score_batch(checked, level).scores
+        size = min(_JOB_TEXTS, max(1, math.ceil(len(checked) / joblib.effective_n_jobs(jobs))))
+        parts = joblib.Parallel(n_jobs=jobs)(
+            joblib.delayed(_job)(self, checked[i : i + size], level) for i in range(0, len(checked), size)
+        )
+        return np.concatenate(parts)
+
+    def score_batch(self, texts: Sequence[str | None], level: Level = "sentence") -> Scored:
+        """Score N texts and keep statuses and contributions.
+
+        Args:
+            texts: N strings or None.
+            level: ``"sentence"`` or ``"document"``.
+
+        Raises:
+            TypeError: as :meth:`score`.
+            ValueError: unknown level.
+
+        >>> import mtdetect
+        >>> mtdetect.load().score_batch(["", "Too short.", None]).statuses
+        ['empty', 'too_short', 'empty']
+        """
+        return self._score_batch(check_texts(texts, "score_batch"), level)
+
+    def _score_batch(self, texts: list[str | None], level: Level) -> Scored:
+        if level == "sentence":
+            sentences = self._sentences(texts)
+            return _scored(sentences.logits, sentences.contributions, sentences.codes, FEATURES)
+        if level != "document":
+            raise ValueError(f"level is {level!r}; use 'sentence' or 'document'")
+        return self._documents(texts)
+
+    def _sentences(self, texts: Sequence[str | None]) -> _Sentences:
+        """Score sentences in batches that fit the processor's cache."""
+        n = len(texts)
+        result = _Sentences(np.full(n, np.nan), np.zeros((n, len(FEATURES)), np.float32), np.full(n, EMPTY, np.uint8))
+        model = self.model
+        for start, end in _batches(texts):
+            plain = normalise(texts[start:end])
+            filled = [i for i, text in enumerate(plain) if text]
+            if not filled:
+                continue
+            analysis = model.resources.analyse([plain[i] for i in filled] if len(filled) < len(plain) else plain)
+            at = np.array(filled) + start
+            codes = status_codes(analysis)
+            contributions = model.sentence.contributions(compute(analysis))
+            contributions[codes != SCORED] = 0.0
+            logits = model.sentence.logits(contributions)
+            logits[codes != SCORED] = np.nan
+            result.codes[at] = codes
+            result.contributions[at] = contributions
+            result.logits[at] = logits
+        return result
+
+    def _documents(self, texts: Sequence[str | None]) -> Scored:
+        n = len(texts)
+        logits, codes = np.full(n, np.nan), np.full(n, EMPTY, dtype=np.uint8)
+        contributions = np.zeros((n, len(DOCUMENT_FEATURES)))
+        for start, end in _batches(texts, limit=1 << 62):
+            cut = [[text[a:b] for a, b in split_sentences(text)] if text else [] for text in texts[start:end]]
+            sentences = self._sentences([sentence for document in cut for sentence in document])
+            owner = np.repeat(np.arange(len(cut)), [len(document) for document in cut])
+            scorable = sentences.codes == SCORED
+            # A document without a scorable sentence takes the most telling status of its sentences.
+            worst = np.full(len(cut), TOO_SHORT, dtype=np.uint8)
+            np.maximum.at(worst, owner, np.where(sentences.codes == EMPTY, TOO_SHORT, sentences.codes))
+            for i, document in enumerate(cut):
+                codes[start + i] = worst[i] if document else EMPTY
+            present, count = np.unique(owner[scorable], return_counts=True)
+            if not len(present):
+                continue
+            edges = np.concatenate([[0], np.cumsum(count)])
+            features = document_features(sentences.logits[scorable], sentences.contributions[scorable], edges)
+            added = self.model.document.contributions(features)
+            contributions[start + present] = added
+            logits[start + present] = self.model.document.logits(added)
+            codes[start + present] = SCORED
+        return _scored(logits, contributions, codes, DOCUMENT_FEATURES)
+
+    def check(self, text: str) -> SentenceVerdict:
+        """Score one sentence with its evidence: reasons in plain words and suspicious spans.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+
+        >>> import mtdetect
+        >>> verdict = mtdetect.load().check("The board approved the merger after a long debate on Tuesday.")
+        >>> verdict.status, verdict.flagged
+        ('scored', False)
+        """
+        return self._verdict(_one(text, "check"), 0)
+
+    def _verdict(self, text: str, start: int) -> SentenceVerdict:
+        model = self.model
+        plain = normalise([text])
+        code = EMPTY
+        if plain[0]:
+            analysis = model.resources.analyse(plain)
+            code = int(status_codes(analysis)[0])
+        if code != SCORED:
+            return SentenceVerdict(text, math.nan, False, STATUSES[code], (), (), model.signature, start)
+        contributions = model.sentence.contributions(compute(analysis))
+        score = float(np.float32(probability(model.sentence.logits(contributions))[0]))
+        return SentenceVerdict(
+            text=text,
+            score=score,
+            flagged=score >= model.threshold("sentence", FLAG_RATE),
+            status="scored",
+            reasons=reasons(contributions[0], FEATURES, 5),
+            spans=find_spans(text, analysis),
+            signature=model.signature,
+            start=start,
+        )
+
+    def check_document(self, text: str) -> DocumentVerdict:
+        """Score one document with a verdict for every sentence, in reading order.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+
+        >>> import mtdetect
+        >>> verdict = mtdetect.load().check_document("It rained all day. We stayed at home and read the papers.")
+        >>> [sentence.start for sentence in verdict.sentences]
+        [0, 19]
+        """
+        _one(text, "check_document")
+        scored = self._documents([text])
+        sentences = tuple(self._verdict(text[a:b], a) for a, b in split_sentences(text))
+        judged = [sentence for sentence in sentences if sentence.status == "scored"]
+        score = float(scored.scores[0])
+        return DocumentVerdict(
+            score=score,
+            flagged=bool(score >= self.threshold("document", FLAG_RATE)),
+            status=scored.statuses[0],
+            sentences=sentences,
+            flagged_share=sum(sentence.flagged for sentence in judged) / max(len(judged), 1),
+            reasons=scored.reasons(0, 5),
+            signature=self.signature,
+        )
+
+    def contributions(self, text: str) -> Explanation:
+        """Return what each feature adds to the score of one sentence; base plus contributions reproduce it.
+
+        Raises:
+            TypeError: ``text`` is not a string.
+            ValueError: the sentence cannot be scored; the message holds its status.
+
+        >>> import mtdetect
+        >>> whole = mtdetect.load().contributions("The board approved the merger after a long debate on Tuesday.")
+        >>> abs(whole.base + sum(part.contribution for part in whole.features) - whole.logit) < 1e-9
+        True
+        """
+        plain = normalise([_one(text, "contributions")])
+        if not plain[0]:
+            raise ValueError("the text cannot be scored: empty")
+        analysis = self.model.resources.analyse(plain)
+        code = int(status_codes(analysis)[0])
+        if code != SCORED:
+            raise ValueError(f"the text cannot be scored: {STATUSES[code]}")
+        return explain_sentence(analysis, self.model)
+
+
+def load(path: Path | str | None = None) -> Detector:
+    """Load a model folder and return its detector.
+
+    Args:
+        path: a folder written by ``mtdetect train``; the shipped model if None.
+
+    Raises:
+        ModelError: a file is missing or changed, or the folder is of a newer format.
+    """
+    detector = Detector(path)
+    _ = detector.model
+    return detector
+
+
+def check_texts(texts: Iterable[Any], caller: str) -> list[str | None]:
+    """Return the texts as a list; NaN (a missing value in data frames) counts as None.
+
+    Raises:
+        TypeError: a bare string or bytes, or an element that is neither a string nor None.
+    """
+    if isinstance(texts, str | bytes | bytearray):
+        raise TypeError(f"{caller} takes a list of texts, not one {type(texts).__name__}; write {caller}([text])")
+    checked: list[str | None] = list(texts)
+    for i, text in enumerate(checked):
+        if text is None or isinstance(text, str):
+            continue
+        if isinstance(text, float) and math.isnan(text):
+            checked[i] = None
+            continue
+        raise TypeError(f"text {i} is {type(text).__name__}, not str or None; decode or convert it first")
+    return checked
+
+
+def _one(text: Any, caller: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{caller} takes one string, not {type(text).__name__}")
+    return text
+
+
+def _batches(texts: Sequence[str | None], limit: int = MAX_CHARACTERS) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of runs of texts, bounded in number and in characters."""
+    start, characters = 0, 0
+    for i, text in enumerate(texts):
+        size = min(len(text), limit) if text else 0
+        if i > start and (i - start >= _BATCH_TEXTS or characters + size > _BATCH_CHARACTERS):
+            yield start, i
+            start, characters = i, 0
+        characters += size
+    if start < len(texts):
+        yield start, len(texts)
+
+
+def _scored(
+    logits: NDArray[np.float64], contributions: NDArray[Any], codes: NDArray[np.uint8], features: tuple[Any, ...]
+) -> Scored:
+    scores = np.full(len(logits), np.nan, dtype=np.float32)
+    there = codes == SCORED
+    scores[there] = probability(logits[there])
+    return Scored(scores, codes, np.asarray(contributions, dtype=np.float32), features)
+
+
+def _job(detector: Detector, texts: list[str | None], level: Level) -> NDArray[np.float32]:
+    return detector._score_batch(texts, level).scores
+
+
+__all__ = ["FLAG_RATE", "Detector", "load"]

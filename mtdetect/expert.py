@@ -1,0 +1,135 @@
+"""Experts: linear models over hashed character and word n-grams, stored as small integers.
+
+An expert is trained on pairs of one kind (garbled rule-based translation, or neural translation) and knows
+its traces by heart; the classifier decides how far to believe it. Its evidence for a sentence is the sum of
+the weights of its n-grams over the square root of their number, in log-odds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtdetect.batch import Characters
+from mtdetect.language_model import shift
+
+CHARACTER_LENGTHS = (3, 4, 5)
+"""Lengths of the character n-grams."""
+
+_MIX = np.uint64(0x9FB21C651E98DF25)
+_PAIR = np.uint64(0xA0761D6478BD642F)
+_SKIP = np.uint64(0xE7037ED1A0B428DB)
+_TRIPLE = np.uint64(0x8EBC6AF09C88C6E3)
+
+Grams = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Buckets of all grams of one kind, and for each sentence the first and one past the last of them."""
+
+
+def _bucket(keys: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
+    mixed = (keys ^ (keys >> np.uint64(29))) * _MIX
+    return (mixed >> np.uint64(64 - bits)).view(np.int64)
+
+
+def character_grams(characters: Characters, bits: int) -> list[Grams]:
+    """Return the buckets of character n-grams; a window may touch the edge of its sentence, not cross it."""
+    grams = []
+    for length in CHARACTER_LENGTHS:
+        buckets = _bucket(characters.ngram_hashes(length), bits)
+        first = characters.start[:-1] - 1
+        end = np.maximum(characters.start[1:] - length + 1, first)
+        grams.append((buckets, first, end))
+    return grams
+
+
+def word_grams(characters: Characters, bits: int) -> list[Grams]:
+    """Return the buckets of words, word pairs, pairs with a gap of one, and word triples."""
+    words = characters.words
+    key = words.key
+    before = shift(key)
+    before_that = shift(before)
+    start, end = words.start[:-1], words.start[1:]
+    kinds = [
+        (key, 0),
+        (key + before * _PAIR, 1),
+        (key + before_that * _SKIP, 2),
+        (key + before * _PAIR + before_that * _TRIPLE, 2),
+    ]
+    return [(_bucket(keys, bits), np.minimum(start + offset, end), end) for keys, offset in kinds]
+
+
+GramMaker = Callable[[Characters, int], list[Grams]]
+GRAM_MAKERS: dict[str, GramMaker] = {"characters": character_grams, "words": word_grams}
+
+
+@dataclass(frozen=True)
+class ExpertEvidence:
+    """Evidence of E experts of one kind for a batch.
+
+    Attributes:
+        total: float64 (E, N), log-odds a sentence.
+        tokens: int32 (E, W) evidence by word in steps of the scale, or None for character experts.
+    """
+
+    total: NDArray[np.float64]
+    tokens: NDArray[np.int32] | None
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Experts that share their n-grams.
+
+    Attributes:
+        kind: ``"characters"`` or ``"words"``.
+        weights: int8 (2**bits, E).
+        scales: float64 (E,), log-odds of one step.
+        intercepts: float64 (E,).
+    """
+
+    kind: str
+    weights: NDArray[np.int8]
+    scales: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
+
+    @property
+    def bits(self) -> int:
+        """Number of bits of a bucket number."""
+        return int(len(self.weights)).bit_length() - 1
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays to store."""
+        return {
+            f"expert_{self.kind}_weights": self.weights,
+            f"expert_{self.kind}_scales": self.scales,
+            f"expert_{self.kind}_intercepts": self.intercepts,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], kind: str) -> Experts:
+        """Rebuild experts from :meth:`arrays`."""
+        return cls(
+            kind,
+            np.asarray(arrays[f"expert_{kind}_weights"], dtype=np.int8),
+            np.asarray(arrays[f"expert_{kind}_scales"], dtype=np.float64),
+            np.asarray(arrays[f"expert_{kind}_intercepts"], dtype=np.float64),
+        )
+
+    def score(self, characters: Characters) -> ExpertEvidence:
+        """Weigh the n-grams of a batch."""
+        count = np.zeros(characters.size, dtype=np.int64)
+        total = np.zeros((characters.size, self.weights.shape[1]), dtype=np.int64)
+        by_word = self.kind == "words"
+        tokens = np.zeros((len(characters.words.key), self.weights.shape[1]), dtype=np.int32) if by_word else None
+        for buckets, first, end in GRAM_MAKERS[self.kind](characters, self.bits):
+            running = np.zeros((len(buckets) + 1, self.weights.shape[1]), dtype=np.int32)
+            weights = self.weights.take(buckets, axis=0)
+            np.cumsum(weights, axis=0, out=running[1:])
+            total += running[end] - running[first]
+            count += end - first
+            if tokens is not None:
+                tokens += weights
+        root = np.sqrt(np.maximum(count, 1))
+        evidence = (total / root[:, None]) * self.scales + self.intercepts
+        return ExpertEvidence(evidence.T, None if tokens is None else tokens.T)

@@ -1,0 +1,67 @@
+"""Two-sided language models: which side of translated pairs the wording comes from.
+
+For each kind of pair (garbled rule-based, neural) the machine side's log-probability minus the human side's,
+over word pieces and over word classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mtdetect.batch import segment_sums
+from mtdetect.features.analysis import Analysis, Segments
+from mtdetect.features.registry import Family, Feature, Values, window_extreme
+
+_SOURCE = "Kurokawa et al. 2009; Lembersky et al. 2012, Language models for machine translation: original vs. translated"
+_STATISTICS = (
+    ("mean", "the wording as a whole is"),
+    ("strength", "the evidence over the whole sentence is"),
+    ("peak", "a short stretch is"),
+    ("long_peak", "a longer stretch is"),
+    ("low", "even its most natural stretch is"),
+    ("share", "many of its words are"),
+)
+_KINDS = (
+    ("garble", "typical of garbled translation"),
+    ("translation", "typical of machine translation"),
+)
+_UNITS = (("piece", "wording", ""), ("class", "grammar", "in its grammar, "))
+
+
+def _family(unit: str, name: str, lead: str) -> Family:
+    features = tuple(
+        Feature(f"{unit}_{kind}_{statistic}", name, f"{lead}{subject} {predicate}", _SOURCE)
+        for kind, predicate in _KINDS
+        for statistic, subject in _STATISTICS
+    )
+
+    def compute(analysis: Analysis) -> list[Values]:
+        segments = analysis.pieces if unit == "piece" else analysis.classes
+        scales = (analysis.resources.pieces if unit == "piece" else analysis.resources.classes).scales
+        return [
+            value
+            for channel in (1, 2)
+            for value in ratio_statistics(segments, channel, float(scales[channel]))
+        ]
+
+    return Family(name, 1, features, compute)
+
+
+def ratio_statistics(segments: Segments, channel: int, scale: float) -> list[Values]:
+    """Return the six statistics of one ratio channel."""
+    ratio = np.where(segments.position > 0, segments.scores.values[channel], 0).astype(np.int64)
+    total, positive = segment_sums(np.stack([ratio, ratio * scale > 0.4]), segments.start)
+    length = segments.length
+    peaks = [
+        window_extreme(ratio, segments.start, segments.position, width, largest)
+        for width, largest in ((3, True), (7, True), (7, False))
+    ]
+    return [
+        total / length * scale,
+        total / np.sqrt(length) * scale,
+        *(peak * scale for peak in peaks),
+        positive / length,
+    ]
+
+
+FAMILIES = tuple(_family(*unit) for unit in _UNITS)

@@ -1,0 +1,147 @@
+"""A loaded model: resources, classifiers and thresholds, from one verified folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtdetect.artifact import load_files
+from mtdetect.batch import PieceEncoder
+from mtdetect.classifier import AdditiveClassifier
+from mtdetect.document import DOCUMENT_FEATURES
+from mtdetect.errors import ModelError
+from mtdetect.expert import Experts
+from mtdetect.features import FAMILIES, FEATURES, Resources
+from mtdetect.language_model import LanguageModel
+from mtdetect.lexicon import Lexicon
+from mtdetect.verdict import Level
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model folder holds.
+
+    Attributes:
+        manifest: its manifest.
+        resources: what features stand on.
+        sentence: classifier of sentences.
+        document: classifier of documents.
+    """
+
+    manifest: dict[str, Any]
+    resources: Resources
+    sentence: AdditiveClassifier
+    document: AdditiveClassifier
+
+    @property
+    def signature(self) -> str:
+        """Name, version and fingerprint."""
+        return str(self.manifest["signature"])
+
+    def threshold(self, level: Level, false_positive_rate: float) -> float:
+        """Return the score at and above which at most this share of clean English lies.
+
+        Between the rates of the manifest's table the score is interpolated on log-odds against log-rate.
+
+        Raises:
+            ValueError: an unknown level, or a rate outside the table.
+        """
+        tables = self.manifest["thresholds"]
+        if level not in tables:
+            raise ValueError(f"level is {level!r}; use 'sentence' or 'document'")
+        rates = np.array([row["false_positive_rate"] for row in tables[level]["rates"]])
+        logits = np.array([row["logit"] for row in tables[level]["rates"]])
+        if not rates[0] <= false_positive_rate <= rates[-1]:
+            raise ValueError(
+                f"false_positive_rate is {false_positive_rate!r}; this model's table holds {rates[0]:g} to {rates[-1]:g}"
+            )
+        logit = np.interp(np.log(false_positive_rate), np.log(rates), logits)
+        return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+def feature_list() -> list[dict[str, Any]]:
+    """Return names and family versions of the features, in order, as the manifest stores them."""
+    return [
+        {"name": feature.name, "family": family.name, "version": family.version}
+        for family in FAMILIES
+        for feature in family.features
+    ]
+
+
+def resource_arrays(resources: Resources) -> dict[str, NDArray[Any]]:
+    """Return the arrays of everything but the sentencepiece model."""
+    return {
+        **resources.pieces.arrays("pieces"),
+        **resources.classes.arrays("classes"),
+        **resources.lexicon.arrays(),
+        **resources.character_experts.arrays(),
+        **resources.word_experts.arrays(),
+    }
+
+
+def resources_from(pieces: bytes, arrays: dict[str, NDArray[Any]]) -> Resources:
+    """Rebuild resources from a sentencepiece model and :func:`resource_arrays`."""
+    return Resources(
+        encoder=PieceEncoder(pieces),
+        pieces=LanguageModel.from_arrays(arrays, "pieces"),
+        classes=LanguageModel.from_arrays(arrays, "classes"),
+        lexicon=Lexicon.from_arrays(arrays),
+        character_experts=Experts.from_arrays(arrays, "characters"),
+        word_experts=Experts.from_arrays(arrays, "words"),
+    )
+
+
+@lru_cache(maxsize=4)
+def load_model(path: Path) -> Model:
+    """Load a model folder; a process loads each folder once.
+
+    Raises:
+        ModelError: the folder is damaged, of a newer format, or made for other features than this version has.
+    """
+    manifest, pieces, arrays = load_files(path)
+    if manifest.get("features") != feature_list():
+        raise ModelError(
+            f"{path}: trained for other features than this mtdetect has; retrain it, or install the version that wrote it"
+            f" ({manifest.get('library_versions', {}).get('mtdetect', 'not recorded')})"
+        )
+    try:
+        model = Model(
+            manifest,
+            resources_from(pieces, arrays),
+            AdditiveClassifier.from_arrays(arrays, "sentence"),
+            AdditiveClassifier.from_arrays(arrays, "document"),
+        )
+        _check_shapes(model)
+        for level in ("sentence", "document"):
+            model.threshold(level, 0.01)
+        assert model.signature
+    except (KeyError, ValueError, TypeError, IndexError, AssertionError, RuntimeError) as error:
+        raise ModelError(f"{path}: incomplete model ({error}); copy the model again or retrain it") from None
+    return model
+
+
+def _check_shapes(model: Model) -> None:
+    """Refuse arrays that do not fit together, before any of them is used as an index."""
+    resources = model.resources
+    for language_model in (resources.pieces, resources.classes):
+        channels = len(language_model.channels)
+        expected = (language_model.table.size, 2, channels)
+        if language_model.cells.shape != expected or language_model.unigrams.shape[1:] != (2, channels) or channels != 3:
+            raise ValueError("language model arrays do not fit together")
+    if resources.encoder.size > len(resources.pieces.unigrams):
+        raise ValueError("the sentencepiece model has more pieces than the language model")
+    if resources.lexicon.cells.shape != (resources.lexicon.table.size, 2):
+        raise ValueError("lexicon arrays do not fit together")
+    for experts in (resources.character_experts, resources.word_experts):
+        if experts.weights.shape != (1 << experts.bits, 2):
+            raise ValueError("expert arrays do not fit together")
+    for classifier, size in ((model.sentence, len(FEATURES)), (model.document, len(DOCUMENT_FEATURES))):
+        if classifier.knots.shape != classifier.values.shape or len(classifier.knots) != size:
+            raise ValueError("classifier arrays do not fit the features")
+        if not (np.isfinite(classifier.values).all() and np.isfinite(classifier.base)):
+            raise ValueError("classifier arrays are not finite")

@@ -1,0 +1,49 @@
+"""Which sentences can be scored at all: long enough, and English."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtdetect.features import Analysis
+from mtdetect.features.vocabulary import is_foreign
+from mtdetect.function_words import FUNCTION_WORDS
+from mtdetect.text import OTHER_LETTER
+from mtdetect.verdict import Status
+
+MIN_WORDS = 4
+"""Words of letters a sentence needs to be scored."""
+
+STATUSES: tuple[Status, ...] = ("scored", "too_short", "not_english", "empty")
+"""Status by code."""
+SCORED, TOO_SHORT, NOT_ENGLISH, EMPTY = range(4)
+
+
+def status_codes(analysis: Analysis) -> NDArray[np.uint8]:
+    """Return uint8 (N,) status codes of N sentences that have at least one word or mark.
+
+    A sentence is not English when most of its letters are of other scripts, when words that are frequent in
+    another language outnumber English grammatical words, or when it has next to no word in common with
+    English.
+    """
+    letter = analysis.is_letter
+    letters = analysis.word_sums(letter)
+    function = analysis.word_sums(analysis.function < len(FUNCTION_WORDS))
+    foreign = analysis.word_sums(is_foreign(analysis))
+    small = letter & ~analysis.capitalised
+    known = analysis.word_sums(small & analysis.facts.known)
+    smalls = analysis.word_sums(small)
+    characters = analysis.characters
+    other = np.zeros(len(characters.folded) + 1, dtype=np.int64)
+    np.cumsum(characters.folded == ord(OTHER_LETTER), out=other[1:])
+    others = other[characters.start[1:]] - other[characters.start[:-1]]
+    length = np.diff(characters.start)
+    codes = np.full(analysis.size, SCORED, dtype=np.uint8)
+    codes[letters < MIN_WORDS] = TOO_SHORT
+    strange = (foreign >= 2) & (foreign > function)
+    strange |= (smalls >= 3) & (known * 2 < smalls) & (function * 8 < letters)
+    strange |= (letters >= MIN_WORDS) & (function == 0) & (known == 0) & (smalls >= 2)
+    codes[strange & (letters >= MIN_WORDS)] = NOT_ENGLISH
+    codes[others * 4 > length] = NOT_ENGLISH
+    codes[(letters == 0) & (others == 0)] = TOO_SHORT
+    return codes

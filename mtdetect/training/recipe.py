@@ -1,0 +1,135 @@
+"""The recipe of a model: everything that decides its weights, read from one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtdetect.errors import InputError
+
+PARTS = ("estimate", "fit", "calibrate", "test")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of training text.
+
+    Attributes:
+        file: name inside the data folder.
+        role: ``"clean"`` (human English, split into sentences) or ``"pairs"`` (machine text with human text).
+        only_test: keep the whole file out of training.
+        limit: use at most this many rows (0: all).
+    """
+
+    file: str
+    role: str
+    only_test: bool = False
+    limit: int = 0
+
+
+@dataclass(frozen=True)
+class LanguageModelRecipe:
+    """Order and least n-gram counts of one language model."""
+
+    order: int
+    general: tuple[int, ...]
+    pairs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a model, given the data.
+
+    See ``training_data/recipes/default.toml`` for what each field means.
+    """
+
+    name: str
+    version: str
+    seed: int
+    sources: tuple[Source, ...]
+    split: dict[str, float]
+    held_out: dict[str, tuple[str, ...]]
+    piece_vocabulary: int
+    piece_sentences: int
+    pieces: LanguageModelRecipe
+    classes: LanguageModelRecipe
+    lexicon_words: int
+    lexicon_minimum_count: int
+    expert_rows: int
+    expert_epochs: int
+    expert_alpha: float
+    classifier_knots: int
+    classifier_inverse_regularisation: float
+    classifier_rows: int
+    weights: dict[str, float] = field(default_factory=dict)
+    text: str = ""
+
+    def corpus_key(self) -> tuple[Any, ...]:
+        """Return what the prepared corpus depends on."""
+        return (self.seed, self.sources, sorted(self.split.items()), sorted(self.held_out.items()))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        InputError: the file is missing, not TOML, or lacks a setting; the message names it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such recipe file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: not a readable TOML recipe ({error})") from None
+    return parse_recipe(raw, text, str(path))
+
+
+def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
+    """Check a parsed recipe and give it its types.
+
+    Raises:
+        InputError: a setting is missing or has the wrong type.
+    """
+    try:
+        recipe = Recipe(
+            name=str(raw["name"]),
+            version=str(raw["version"]),
+            seed=int(raw["seed"]),
+            sources=tuple(Source(**source) for source in raw.get("sources", [])),
+            split={part: float(raw["split"][part]) for part in PARTS},
+            held_out={str(k): tuple(str(v) for v in values) for k, values in raw.get("held_out", {}).items()},
+            piece_vocabulary=int(raw["pieces"]["vocabulary"]),
+            piece_sentences=int(raw["pieces"]["sentences"]),
+            pieces=_language_model(raw["language_model"]["pieces"]),
+            classes=_language_model(raw["language_model"]["classes"]),
+            lexicon_words=int(raw["lexicon"]["words"]),
+            lexicon_minimum_count=int(raw["lexicon"]["minimum_count"]),
+            expert_rows=int(raw["experts"]["rows"]),
+            expert_epochs=int(raw["experts"]["epochs"]),
+            expert_alpha=float(raw["experts"]["alpha"]),
+            classifier_knots=int(raw["classifier"]["knots"]),
+            classifier_inverse_regularisation=float(raw["classifier"]["inverse_regularisation"]),
+            classifier_rows=int(raw["classifier"]["rows"]),
+            weights={str(k): float(v) for k, v in raw["weights"].items()},
+            text=text,
+        )
+    except KeyError as error:
+        raise InputError(f"{where}: the recipe lacks {error.args[0]!r}; see training_data/recipes/default.toml") from None
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: {error}; see training_data/recipes/default.toml") from None
+    if abs(sum(recipe.split.values()) - 1.0) > 1e-6:
+        raise InputError(f"{where}: the parts of [split] add up to {sum(recipe.split.values())}, not to 1")
+    for source in recipe.sources:
+        if source.role not in ("clean", "pairs"):
+            raise InputError(f"{where}: source {source.file} has role {source.role!r}; write clean or pairs")
+    for model in (recipe.pieces, recipe.classes):
+        if not (2 <= model.order == len(model.general) == len(model.pairs)):
+            raise InputError(f"{where}: a language model needs one least count for each of its orders (2 or more)")
+    return recipe
+
+
+def _language_model(raw: dict[str, Any]) -> LanguageModelRecipe:
+    return LanguageModelRecipe(int(raw["order"]), tuple(map(int, raw["general"])), tuple(map(int, raw["pairs"])))
