@@ -10,19 +10,20 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mtdetect.verdict import Reason, SentenceVerdict, Span
+from mtdetect.explain import Contribution, Explanation
+from mtdetect.verdict import Reason, SentenceVerdict, Span, Status
 
 _REASON = "words with zz in them"
 
 
 @dataclass
 class FakeScored:
-    scores: np.ndarray
-    statuses: list[str]
+    scores: NDArray[np.float32]
+    statuses: list[Status]
 
     def reasons(self, position: int, limit: int = 3) -> tuple[Reason, ...]:
         if not self.scores[position] > 0.5:
@@ -31,14 +32,6 @@ class FakeScored:
             Reason("zz_share", "lexicon", _REASON, 2.0),
             Reason("other", "surface", "more, of\tthe same", 0.5),
         )[:limit]
-
-
-@dataclass
-class FakeExplanation:
-    base: float
-    features: list[tuple[str, str, str, float, float]]
-    logit: float
-    score: float
 
 
 class FakeDetector:
@@ -52,7 +45,7 @@ class FakeDetector:
             np.array([score for score, _ in results], dtype=np.float32), [status for _, status in results]
         )
 
-    def _score(self, text: str | None) -> tuple[float, str]:
+    def _score(self, text: str | None) -> tuple[float, Status]:
         if text is None or not text.strip():
             return math.nan, "empty"
         text.encode()  # a real tokeniser cannot take lone surrogates either
@@ -81,15 +74,20 @@ class FakeDetector:
             status,
             scored.reasons(0),
             spans,
-            self.signature,  # type: ignore[arg-type]
+            self.signature,
         )
 
-    def contributions(self, text: str) -> FakeExplanation:
+    def contributions(self, text: str) -> Explanation:
         score = self._score(text)[0]
         logit = math.log(score / (1 - score))
-        parts: list[Any] = [
-            (f"feature_{i}", "lexicon", f"what feature {i} notices", 0.1 * i, 0.01 * i) for i in range(15)
+        parts = [
+            Contribution(
+                f"feature_{i}", "lexicon", f"what feature {i} notices", math.nan if i == 3 else i, 0.01 * i
+            )
+            for i in range(15)
         ]
         base = -1.0
-        rest = logit - base - sum(part[4] for part in parts)
-        return FakeExplanation(base, [("zz_share", "lexicon", _REASON, score, rest), *parts], logit, score)
+        rest = logit - base - sum(part.contribution for part in parts)
+        return Explanation(
+            base, (Contribution("zz_share", "lexicon", _REASON, score, rest), *parts), logit, score
+        )

@@ -426,3 +426,53 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     assert time.perf_counter() - started < 60
     assert int(result.stderr.split()[-1]) < 150_000  # KiB
     assert out.read_bytes().count(b"\n") == 300_000
+
+
+class TestModelFolder:
+    """``info`` and ``verify`` on a folder of the right form: they never load the model."""
+
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Path:
+        from mtdetect import artifact
+
+        manifest = {
+            "name": "tiny",
+            "version": "2.0.0",
+            "created": "2026-01-01",
+            "features": [{"name": f"f{i}", "family": "fluency", "version": 1} for i in range(3)],
+            "thresholds": {"sentence": {"rates": [{"false_positive_rate": 0.01, "logit": 1.5}]}},
+            "training": {"sources": [{"file": "pairs.jsonl", "human": 1200, "mt": 1300}]},
+            "library_versions": {"numpy": "2.0"},
+        }
+        return artifact.save(tmp_path / "tiny", manifest, b"pieces", {}, "# Tiny")
+
+    def test_info(self, run: Run, model: Path) -> None:
+        result = run("info", model)
+        assert result.exit_code == 0
+        for words in (
+            "tiny 2.0.0",
+            "sha256:",
+            "fluency 3",
+            "0.818 at 1% false",
+            "1,200 human, 1,300 mt",
+            "numpy 2.0",
+        ):
+            assert words in result.stdout
+        assert json.loads(run("info", "--json", model).stdout)["version"] == "2.0.0"
+
+    def test_verify(self, run: Run, model: Path) -> None:
+        result = run("verify", model)
+        assert result.exit_code == 0
+        assert "all 3 files match their hashes; mtdetect-tiny 2.0.0 sha256:" in result.stdout
+        (model / "MODEL_CARD.md").write_text("# Tinx")
+        result = run("verify", model)
+        assert result.exit_code == 1
+        assert "MODEL_CARD.md: differs from the manifest" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+    def test_not_a_model(self, run: Run, tmp_path: Path) -> None:
+        for command in ("info", "verify"):
+            result = run(command, tmp_path)
+            assert result.exit_code == 1
+            assert "not a model folder" in result.stderr
+            assert run(command, tmp_path / "none").exit_code == 2

@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,10 @@ import click
 from mtdetect.cli.options import load_detector, model_option
 
 if TYPE_CHECKING:
-    from mtdetect.detector import Detector
     from rich.console import Console
     from rich.text import Text
 
+    from mtdetect.detector import Detector
     from mtdetect.verdict import SentenceVerdict, Span
 
 _SHOWN = 10  # features listed by name; the others are summed up in one line
@@ -67,13 +68,9 @@ def _facts(detector: Detector, sentence: str) -> dict[str, Any]:
     facts: dict[str, Any] = verdict.to_dict()
     if verdict.status == "scored":
         explanation = detector.contributions(sentence)
-        facts["base"] = float(explanation.base)
-        facts["logit"] = float(explanation.logit)
-        names = ("feature", "family", "sentence", "value", "contribution")
-        facts["contributions"] = [
-            dict(zip(names, (*row[:3], float(row[3]), float(row[4])), strict=True))
-            for row in explanation.features
-        ]
+        facts["base"] = explanation.base
+        facts["logit"] = explanation.logit
+        facts["contributions"] = [asdict(part) for part in explanation.features]
     return facts
 
 
@@ -103,7 +100,7 @@ def _show_sum(console: Console, detector: Detector, verdict: SentenceVerdict, ev
     from rich.text import Text
 
     explanation = detector.contributions(verdict.text)
-    rows = sorted(explanation.features, key=lambda row: -abs(row[4]))
+    rows = sorted(explanation.features, key=lambda part: -abs(part.contribution))
     shown = rows if everything else rows[:_SHOWN]
     digits = 6 if everything else 3
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -112,13 +109,15 @@ def _show_sum(console: Console, detector: Detector, verdict: SentenceVerdict, ev
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("what it notices")
     table.add_row(f"{explanation.base:+.{digits}f}", "base", "", "where every text starts")
-    for name, _, sentence, value, contribution in shown:
-        style = "red" if contribution > 0 else "green"
-        table.add_row(Text(f"{contribution:+.{digits}f}", style=style), name, f"{value:.4g}", Text(sentence))
+    for part in shown:
+        style = "red" if part.contribution > 0 else "green"
+        value = "" if math.isnan(part.value) else f"{part.value:.4g}"
+        added = Text(f"{part.contribution:+.{digits}f}", style=style)
+        table.add_row(added, part.name, value, Text(part.sentence))
     if len(rows) > len(shown):
         # as the difference of what is printed, so that the printed column adds up to the last digit
-        printed = sum(round(float(row[4]), digits) for row in shown) + round(float(explanation.base), digits)
-        rest = round(float(explanation.logit), digits) - printed
+        printed = sum(round(part.contribution, digits) for part in shown) + round(explanation.base, digits)
+        rest = round(explanation.logit, digits) - printed
         table.add_row(
             f"{rest:+.{digits}f}", f"{len(rows) - len(shown)} others", "", "the remaining features together"
         )

@@ -18,8 +18,7 @@ def verify(model: Path | None) -> None:
     """
     from mtdetect import artifact
 
-    folder = model or artifact.default_model_path()
+    folder = model or artifact.default_model()
     artifact.verify(folder)
     manifest = artifact.read_manifest(folder)
-    files = len(manifest.get("files", ()))
-    click.echo(f"{folder}: all {files} files match their hashes ({manifest['name']} {manifest['version']})")
+    click.echo(f"{folder}: all {len(manifest['files'])} files match their hashes; {manifest['signature']}")
