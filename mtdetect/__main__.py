@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from mtdetect.cli import main
 
-main(prog_name="mtdetect")
+if __name__ == "__main__":
+    main(prog_name="mtdetect")

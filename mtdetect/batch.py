@@ -30,7 +30,9 @@ _LOWER = bytes(
     ord("0") if chr(code).isdigit() and code < 128 else ord(chr(code).lower()) if code < 128 else code
     for code in range(256)
 )
-_CHARACTER_KEYS = np.random.Generator(np.random.PCG64(20260202)).integers(1, 1 << 63, size=256, dtype=np.uint64)
+_CHARACTER_KEYS = np.random.Generator(np.random.PCG64(20260202)).integers(
+    1, 1 << 63, size=256, dtype=np.uint64
+)
 
 
 class _Powers:
@@ -224,4 +226,3 @@ def segment_sums(values: NDArray[np.generic], start: NDArray[np.int64]) -> NDArr
     total = np.zeros((*values.shape[:-1], values.shape[-1] + 1), dtype=np.int64)
     np.cumsum(values, axis=-1, out=total[..., 1:])
     return total[..., start[1:]] - total[..., start[:-1]]
-

@@ -152,14 +152,18 @@ class Detector:
     def _sentences(self, texts: Sequence[str | None]) -> _Sentences:
         """Score sentences in batches that fit the processor's cache."""
         n = len(texts)
-        result = _Sentences(np.full(n, np.nan), np.zeros((n, len(FEATURES)), np.float32), np.full(n, EMPTY, np.uint8))
+        result = _Sentences(
+            np.full(n, np.nan), np.zeros((n, len(FEATURES)), np.float32), np.full(n, EMPTY, np.uint8)
+        )
         model = self.model
         for start, end in _batches(texts):
             plain = normalise(texts[start:end])
             filled = [i for i, text in enumerate(plain) if text]
             if not filled:
                 continue
-            analysis = model.resources.analyse([plain[i] for i in filled] if len(filled) < len(plain) else plain)
+            analysis = model.resources.analyse(
+                [plain[i] for i in filled] if len(filled) < len(plain) else plain
+            )
             at = np.array(filled) + start
             codes = status_codes(analysis)
             contributions = model.sentence.contributions(compute(analysis))
@@ -300,7 +304,9 @@ def check_texts(texts: Iterable[Any], caller: str) -> list[str | None]:
         TypeError: a bare string or bytes, or an element that is neither a string nor None.
     """
     if isinstance(texts, str | bytes | bytearray):
-        raise TypeError(f"{caller} takes a list of texts, not one {type(texts).__name__}; write {caller}([text])")
+        raise TypeError(
+            f"{caller} takes a list of texts, not one {type(texts).__name__}; write {caller}([text])"
+        )
     checked: list[str | None] = list(texts)
     for i, text in enumerate(checked):
         if text is None or isinstance(text, str):
@@ -332,7 +338,10 @@ def _batches(texts: Sequence[str | None], limit: int = MAX_CHARACTERS) -> Iterat
 
 
 def _scored(
-    logits: NDArray[np.float64], contributions: NDArray[Any], codes: NDArray[np.uint8], features: tuple[Any, ...]
+    logits: NDArray[np.float64],
+    contributions: NDArray[Any],
+    codes: NDArray[np.uint8],
+    features: tuple[Any, ...],
 ) -> Scored:
     scores = np.full(len(logits), np.nan, dtype=np.float32)
     there = codes == SCORED

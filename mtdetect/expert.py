@@ -96,7 +96,7 @@ class Experts:
     @property
     def bits(self) -> int:
         """Number of bits of a bucket number."""
-        return int(len(self.weights)).bit_length() - 1
+        return len(self.weights).bit_length() - 1
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the arrays to store."""
@@ -121,7 +121,9 @@ class Experts:
         count = np.zeros(characters.size, dtype=np.int64)
         total = np.zeros((characters.size, self.weights.shape[1]), dtype=np.int64)
         by_word = self.kind == "words"
-        tokens = np.zeros((len(characters.words.key), self.weights.shape[1]), dtype=np.int32) if by_word else None
+        tokens = (
+            np.zeros((len(characters.words.key), self.weights.shape[1]), dtype=np.int32) if by_word else None
+        )
         for buckets, first, end in GRAM_MAKERS[self.kind](characters, self.bits):
             running = np.zeros((len(buckets) + 1, self.weights.shape[1]), dtype=np.int32)
             weights = self.weights.take(buckets, axis=0)

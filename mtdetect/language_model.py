@@ -196,7 +196,9 @@ def _power(exponent: int) -> np.uint64:
     return np.uint64(pow(int(_BASE), exponent, 1 << 64))
 
 
-def context_keys(counts_keys: NDArray[np.uint64], last: NDArray[np.int32], vocabulary: int) -> NDArray[np.uint64]:
+def context_keys(
+    counts_keys: NDArray[np.uint64], last: NDArray[np.int32], vocabulary: int
+) -> NDArray[np.uint64]:
     """Return the keys of the n-grams without their last id."""
     return (counts_keys - _keys(vocabulary)[last]) * _BASE_INVERSE
 
@@ -366,7 +368,9 @@ class _Union:
         for name, model in models.items():
             counts = model.counts
             kept = counts.raw[n - 1] >= minimum_counts[name][n - 1]
-            parts.append([column[n - 1][kept] for column in (counts.keys, counts.first, counts.last, counts.raw)])
+            parts.append(
+                [column[n - 1][kept] for column in (counts.keys, counts.first, counts.last, counts.raw)]
+            )
         keys, first, last, raw = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         unique, index, inverse = np.unique(keys, return_index=True, return_inverse=True)
         weight = np.bincount(inverse, weights=raw, minlength=len(unique))

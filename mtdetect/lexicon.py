@@ -8,21 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mtdetect.batch import DIGIT, LETTER, MARK, Characters, Words, word_keys
+from mtdetect.batch import DIGIT, MARK, Characters, Words, word_keys
 from mtdetect.function_words import FUNCTION_WORDS
-from mtdetect.hash_table import HashTable, build
+from mtdetect.hash_table import HashTable
 
 PAD_CLASS, START_CLASS = 0, 1
 _FIRST_MARK_CLASS = 2
 _FIRST_NUMBER_CLASS = _FIRST_MARK_CLASS + 128
 _FIRST_ENDING_CLASS = _FIRST_NUMBER_CLASS + 8
 _ENDINGS = tuple(
-    "ing ion ity ess ent ant nce ful ous ive ble ism ist ate ize ise ify est ers ors ies ics ary ory ian ish men man son"
-    " ngs nts ons ure age ade ine ile ite ude ght ver ter her der nal cal ial ual ary tor tic sed ted ned red led ked ded"
-    " ves ges ces ses tes nes les res ass oss out own old ill all ear eer air ool ock ack ick ell ard ord".split()
+    ["ing", "ion", "ity", "ess", "ent", "ant", "nce", "ful", "ous", "ive", "ble", "ism", "ist", "ate", "ize", "ise", "ify", "est", "ers", "ors", "ies", "ics", "ary", "ory", "ian", "ish", "men", "man", "son", "ngs", "nts", "ons", "ure", "age", "ade", "ine", "ile", "ite", "ude", "ght", "ver", "ter", "her", "der", "nal", "cal", "ial", "ual", "ary", "tor", "tic", "sed", "ted", "ned", "red", "led", "ked", "ded", "ves", "ges", "ces", "ses", "tes", "nes", "les", "res", "ass", "oss", "out", "own", "old", "ill", "all", "ear", "eer", "air", "ool", "ock", "ack", "ick", "ell", "ard", "ord"]
 ) + tuple(
-    "ed er or ly al ic es en th ty cy ry ss us an on le et in el ar ay ow oo ee ea ts ds ks ps ms ns rs ls gs ct pt st nt nd"
-    " nk rk rt rm ne te se ce ge ve de ke me pe be".split()
+    ["ed", "er", "or", "ly", "al", "ic", "es", "en", "th", "ty", "cy", "ry", "ss", "us", "an", "on", "le", "et", "in", "el", "ar", "ay", "ow", "oo", "ee", "ea", "ts", "ds", "ks", "ps", "ms", "ns", "rs", "ls", "gs", "ct", "pt", "st", "nt", "nd", "nk", "rk", "rt", "rm", "ne", "te", "se", "ce", "ge", "ve", "de", "ke", "me", "pe", "be"]
 ) + tuple("abcdefghijklmnopqrstuvwxyz")  # fmt: skip
 _FIRST_WORD_CLASS = _FIRST_ENDING_CLASS + len(_ENDINGS) + 1
 CLASSES = _FIRST_WORD_CLASS + len(FUNCTION_WORDS)

@@ -131,7 +131,11 @@ def _check_shapes(model: Model) -> None:
     for language_model in (resources.pieces, resources.classes):
         channels = len(language_model.channels)
         expected = (language_model.table.size, 2, channels)
-        if language_model.cells.shape != expected or language_model.unigrams.shape[1:] != (2, channels) or channels != 3:
+        if (
+            language_model.cells.shape != expected
+            or language_model.unigrams.shape[1:] != (2, channels)
+            or channels != 3
+        ):
             raise ValueError("language model arrays do not fit together")
     if resources.encoder.size > len(resources.pieces.unigrams):
         raise ValueError("the sentencepiece model has more pieces than the language model")

@@ -41,7 +41,9 @@ class Scored:
         return reasons(self.contributions[index], self.features, limit)
 
 
-def reasons(contributions: NDArray[np.floating], features: tuple[Feature, ...], limit: int) -> tuple[Reason, ...]:
+def reasons(
+    contributions: NDArray[np.floating], features: tuple[Feature, ...], limit: int
+) -> tuple[Reason, ...]:
     """Return the strongest positive contributions as reasons.
 
     A family speaks once, through its strongest feature, with what its features add up to.
@@ -54,7 +56,12 @@ def reasons(contributions: NDArray[np.floating], features: tuple[Feature, ...], 
         strongest.setdefault(family, position)
     by_weight = sorted(total, key=lambda family: -total[family])
     return tuple(
-        Reason(features[strongest[family]].name, family, features[strongest[family]].sentence, round(total[family], 3))
+        Reason(
+            features[strongest[family]].name,
+            family,
+            features[strongest[family]].sentence,
+            round(total[family], 3),
+        )
         for family in by_weight[:limit]
         if total[family] >= MINIMUM_REASON and contributions[strongest[family]] > 0
     )

@@ -27,7 +27,10 @@ def corpus() -> None:
 @corpus.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--chain", "chains", multiple=True, metavar="NAME[=WEIGHT]",
+    "--chain",
+    "chains",
+    multiple=True,
+    metavar="NAME[=WEIGHT]",
     help="Languages to go through, such as en-es-en; repeat for more. A sentence goes to one chain, drawn by "
     "weight (default 1). Default: every known chain.",
 )

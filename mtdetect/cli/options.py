@@ -14,8 +14,9 @@ from mtdetect.formats.output import check_outputs
 
 if TYPE_CHECKING:
     import numpy as np
-    from mtdetect.detector import Detector
     from numpy.typing import NDArray
+
+    from mtdetect.detector import Detector
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

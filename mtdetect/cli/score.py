@@ -34,7 +34,6 @@ from mtdetect.formats.output import Output
 
 if TYPE_CHECKING:
     from mtdetect.detector import Detector
-
     from mtdetect.verdict import Level
 
 UNREADABLE = "unreadable"

@@ -58,7 +58,7 @@ class Tally:
             f"{n:,} {_STATUS_WORDS[s]}" for s, n in sorted(self.statuses.items()) if n and s in _STATUS_WORDS
         ]
         if self.unreadable:
-            parts.append(f"{self.unreadable:,} unreadable besides")
+            parts.append(f"{self.unreadable:,} more unreadable")
         return ", ".join(parts)
 
     def speed(self) -> str:

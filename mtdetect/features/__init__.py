@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtdetect.features import experts, fluency, language_model_ratio, patterns, repetition, surface, vocabulary, word_classes
+from mtdetect.features import (
+    experts,
+    fluency,
+    language_model_ratio,
+    patterns,
+    repetition,
+    surface,
+    vocabulary,
+    word_classes,
+)
 from mtdetect.features.analysis import Analysis, Resources
 from mtdetect.features.registry import Family, Feature, Values
 

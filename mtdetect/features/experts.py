@@ -29,7 +29,11 @@ def compute(analysis: Analysis) -> list[Values]:
         window_extreme(row, words.start, words.position, 4, largest=True) * scale
         for row, scale in zip(evidence.tokens, scales, strict=True)
     ]
-    return [*analysis.character_evidence.total, *evidence.total, *(np.asarray(peak, dtype=np.float64) for peak in peaks)]
+    return [
+        *analysis.character_evidence.total,
+        *evidence.total,
+        *(np.asarray(peak, dtype=np.float64) for peak in peaks),
+    ]
 
 
 FAMILY = Family("experts", 1, FEATURES, compute)

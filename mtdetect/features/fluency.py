@@ -16,7 +16,9 @@ FEATURES = (
     Feature("fluency_gain", "fluency", "words do not follow from the words before them", _PAULS),
     Feature("fluency_worst_token", "fluency", "one word does not fit at all where it stands", _GAMON),
     Feature("fluency_worst_window", "fluency", "a short stretch reads like no English sentence", _GAMON),
-    Feature("fluency_worst_long_window", "fluency", "a longer stretch reads like no English sentence", _GAMON),
+    Feature(
+        "fluency_worst_long_window", "fluency", "a longer stretch reads like no English sentence", _GAMON
+    ),
     Feature("fluency_spread", "fluency", "smooth and broken passages alternate", "Guo et al. 2023, HC3"),
     Feature("fluency_new_pairs", "fluency", "many neighbouring words never meet in English", _GAMON),
     Feature("fluency_long_matches", "fluency", "few longer phrases are known English", _GAMON),
@@ -31,18 +33,28 @@ def compute(analysis: Analysis) -> list[Values]:
     scale = analysis.resources.pieces.scales[_GENERAL]
     inner = segments.position > 0
     value = np.where(inner, segments.scores.values[_GENERAL], 0).astype(np.int64)
-    gain = np.where(inner, segments.scores.values[_GENERAL] - segments.scores.unigram[_GENERAL], 0).astype(np.int64)
+    gain = np.where(inner, segments.scores.values[_GENERAL] - segments.scores.unigram[_GENERAL], 0).astype(
+        np.int64
+    )
     length = segments.length
     total, squares, gains, new, long, bad = segment_sums(
         np.stack(
-            [value, value * value, gain, inner & (segments.scores.order == 1), segments.scores.order >= 3, gain * scale < -1.0]
+            [
+                value,
+                value * value,
+                gain,
+                inner & (segments.scores.order == 1),
+                segments.scores.order >= 3,
+                gain * scale < -1.0,
+            ]
         ),
         segments.start,
     )
     mean = total / length
     spread = np.sqrt(np.maximum(squares / length - mean * mean, 0.0))
     worst = {
-        width: window_extreme(gain, segments.start, segments.position, width, largest=False) for width in (1, 3, 7)
+        width: window_extreme(gain, segments.start, segments.position, width, largest=False)
+        for width in (1, 3, 7)
     }
     return [
         mean * scale,

@@ -27,7 +27,9 @@ FEATURES = (
     Feature("the_share", "patterns", "'the' is missing or stands where English has none", _COSTA),
     Feature("article_clash", "patterns", "an article stands before a word that takes none", _COSTA),
     Feature("preposition_clash", "patterns", "two prepositions stand side by side", _COSTA),
-    Feature("article_vowel", "patterns", "'a' stands where English says 'an', or the other way round", _COSTA),
+    Feature(
+        "article_vowel", "patterns", "'a' stands where English says 'an', or the other way round", _COSTA
+    ),
     Feature("title_pattern", "patterns", "'the American president X' where English has no article", _POPESCU),
     Feature("plural_number", "patterns", "quantities such as 'more thousands' or 'many of millions'", _COSTA),
     Feature("dangling_end", "patterns", "the sentence ends in a word that needs another after it", _COSTA),
@@ -51,7 +53,9 @@ _AN = _flags("an")
 _ARTICLE = _flags("a", "an", "the")
 
 
-_STRICT_PREPOSITION = _flags("of", "in", "to", "for", "with", "at", "by", "from", "into", "during", "of", "against", "among")
+_STRICT_PREPOSITION = _flags(
+    "of", "in", "to", "for", "with", "at", "by", "from", "into", "during", "of", "against", "among"
+)
 _AFTER_NO_ARTICLE = _flags(
     *(set(PREPOSITIONS) - {"over", "under", "above", "below", "near", "inside", "outside", "down", "up", "off", "out",
                            "after", "before", "past", "like", "per", "on", "by", "about", "around", "in", "along"}
@@ -60,7 +64,23 @@ _AFTER_NO_ARTICLE = _flags(
 )  # fmt: skip
 _QUANTIFIER = _flags(*(set(QUANTIFIERS) & {"many", "more", "several", "few", "some", "most", "much", "both"}))
 _PLURAL_NUMBER = _flags("hundreds", "thousands", "millions", "billions")
-_ENDS_BADLY = _flags("a", "an", "the", "my", "your", "our", "their", "of", "and", "or", "very", "every", "from", "than", "during")
+_ENDS_BADLY = _flags(
+    "a",
+    "an",
+    "the",
+    "my",
+    "your",
+    "our",
+    "their",
+    "of",
+    "and",
+    "or",
+    "very",
+    "every",
+    "from",
+    "than",
+    "during",
+)
 _CLAUSE = _flags("that", "which", "who", "whom", "whose")
 _TITLES = np.sort(word_keys(TITLES))
 _NATIONALITIES = np.sort(word_keys(NATIONALITIES))
@@ -116,6 +136,6 @@ def compute(analysis: Analysis) -> list[Values]:
 
 
 _EXCEPTIONS = np.sort(
-    word_keys(tuple("one once european euro europe union unit united uniform unique universal university use used user useful usual".split()))
+    word_keys(tuple(["one", "once", "european", "euro", "europe", "union", "unit", "united", "uniform", "unique", "universal", "university", "use", "used", "user", "useful", "usual"]))
 )  # fmt: skip
 FAMILY = Family("patterns", 1, FEATURES, compute)

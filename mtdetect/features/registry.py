@@ -51,7 +51,11 @@ _FAR = np.int64(1 << 40)
 
 
 def window_extreme(
-    values: NDArray[np.integer], start: NDArray[np.int64], position: NDArray[np.int64], width: int, largest: bool
+    values: NDArray[np.integer],
+    start: NDArray[np.int64],
+    position: NDArray[np.int64],
+    width: int,
+    largest: bool,
 ) -> NDArray[np.int64]:
     """Return int64 (N,) the largest (or smallest) sum over ``width`` tokens in a row of each sentence.
 

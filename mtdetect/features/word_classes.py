@@ -23,7 +23,9 @@ _GAMON = "Gamon et al. 2005, Sentence-level MT evaluation without reference tran
 
 FEATURES = (
     Feature("class_gain", "word_classes", "the order of word kinds is unusual for English", _GAMON),
-    Feature("class_worst_window", "word_classes", "a stretch puts word kinds in an order English does not", _GAMON),
+    Feature(
+        "class_worst_window", "word_classes", "a stretch puts word kinds in an order English does not", _GAMON
+    ),
     Feature("class_new", "word_classes", "word kinds stand side by side that seldom do", _GAMON),
     Feature("class_spread", "word_classes", "grammar is smooth in places and broken in others", _GAMON),
     Feature("function_share", "word_classes", "the share of grammatical words is unusual", _KOPPEL),
@@ -41,7 +43,9 @@ def _member(words: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.bool_]
     return np.array([*(word in listed for word in FUNCTION_WORDS), False])
 
 
-_GROUPS = np.stack([_member(g) for g in (DETERMINERS, PREPOSITIONS, PRONOUNS, AUXILIARIES, CONJUNCTIONS, QUANTIFIERS)])
+_GROUPS = np.stack(
+    [_member(g) for g in (DETERMINERS, PREPOSITIONS, PRONOUNS, AUXILIARIES, CONJUNCTIONS, QUANTIFIERS)]
+)
 
 
 def compute(analysis: Analysis) -> list[Values]:
@@ -72,7 +76,9 @@ def compute(analysis: Analysis) -> list[Values]:
     ]
 
 
-def _longest_run(flag: np.ndarray[tuple[int], np.dtype[np.bool_]], analysis: Analysis) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _longest_run(
+    flag: np.ndarray[tuple[int], np.dtype[np.bool_]], analysis: Analysis
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return int64 (N,) the longest run of flagged words of each sentence."""
     index = np.arange(len(flag))
     barrier = np.where(flag, -1, index)

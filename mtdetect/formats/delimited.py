@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import Chunk, Record, RowWriter, unique_names
+from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, unique_names
 from mtdetect.formats.jsonl import dump
 from mtdetect.formats.source import CHUNK_ROWS
 
@@ -43,7 +43,7 @@ class DelimitedWriter(RowWriter):
     """Writes a header and rows; the bytes of rows that came in the same format and columns are kept.
 
     Raises:
-        InputError: a row has a field that the first rows did not have, so that it has no column.
+        InputError: a readable row has a field that the first rows did not have, so that it has no column.
     """
 
     delimiter: str
@@ -79,6 +79,8 @@ class DelimitedWriter(RowWriter):
         record = chunk.records[position]
         cells = [record.get(column) for column in self.columns]
         if len(record) > len(cells) or any(name not in self.columns for name in record):
+            if position in chunk.errors and cells:  # nothing lost: the whole row goes into the first column
+                return [record.get(RAW_COLUMN) or dump(record).decode(), *[""] * (len(cells) - 1)]
             unknown = next(name for name in record if name not in self.columns)
             raise InputError(
                 f'{chunk.source}, row {chunk.rows[position]}: "{unknown}" is no column of the first '

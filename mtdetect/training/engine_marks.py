@@ -27,7 +27,7 @@ _TRACES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=[^\W\d_]),(?=[^\W\d_])"), ", "),
     (re.compile(r"([,;:])\1+"), r"\1"),
 )
-_PAIRED_SIGNS = "\"“”()[]"
+_PAIRED_SIGNS = '"“”()[]'
 _TERMINAL = ".!?…"
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _AFTER_SIGN = re.compile(r"(?P<sign>[.!?…:;\"“”‘(]\s?)(?P<letter>[^\W\d_])(?P<rest>\w*)")

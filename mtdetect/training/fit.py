@@ -62,7 +62,8 @@ def design(
     data[absent] = 0.0
     index = np.stack([column, column + 1], axis=-1).astype(np.int32)
     matrix = csr_matrix(
-        (data.reshape(-1), index.reshape(-1), np.arange(0, n * f * 2 + 1, f * 2, dtype=np.int64)), shape=(n, f * k)
+        (data.reshape(-1), index.reshape(-1), np.arange(0, n * f * 2 + 1, f * 2, dtype=np.int64)),
+        shape=(n, f * k),
     )
     if fill is None or not absent.any():
         return matrix

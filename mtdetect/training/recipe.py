@@ -9,6 +9,9 @@ from typing import Any
 
 from mtdetect.errors import InputError
 
+RECIPES = Path(__file__).parent / "recipes"
+"""Recipes that come with the package."""
+
 PARTS = ("estimate", "fit", "calibrate", "test")
 
 
@@ -39,10 +42,27 @@ class LanguageModelRecipe:
 
 
 @dataclass(frozen=True)
+class ResourceRecipe:
+    """How word pieces, language models, lexicon and experts are learnt."""
+
+    piece_vocabulary: int
+    piece_sentences: int
+    pieces: LanguageModelRecipe
+    classes: LanguageModelRecipe
+    lexicon_words: int
+    lexicon_minimum_count: int
+    expert_rows: int
+    expert_bits: int
+    expert_epochs: int
+    expert_alpha: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a model, given the data.
 
-    See ``training_data/recipes/default.toml`` for what each field means.
+    ``mtdetect/training/recipes/default.toml`` says what each setting means. Either ``resources`` is stated,
+    or ``base`` names a model whose word pieces, language models, lexicon and experts are taken over.
     """
 
     name: str
@@ -51,15 +71,8 @@ class Recipe:
     sources: tuple[Source, ...]
     split: dict[str, float]
     held_out: dict[str, tuple[str, ...]]
-    piece_vocabulary: int
-    piece_sentences: int
-    pieces: LanguageModelRecipe
-    classes: LanguageModelRecipe
-    lexicon_words: int
-    lexicon_minimum_count: int
-    expert_rows: int
-    expert_epochs: int
-    expert_alpha: float
+    base: str
+    resources: ResourceRecipe | None
     classifier_knots: int
     classifier_inverse_regularisation: float
     classifier_rows: int
@@ -72,16 +85,20 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe file.
+    """Read a recipe file, or one of the recipes of this package by name (``default``, ``small``, ``scratch``).
 
     Raises:
         InputError: the file is missing, not TOML, or lacks a setting; the message names it.
     """
+    packaged = RECIPES / f"{path}.toml"
+    if not path.is_file() and len(path.parts) == 1 and packaged.is_file():
+        path = packaged
     try:
         text = path.read_text(encoding="utf-8")
         raw = tomllib.loads(text)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such recipe file") from None
+        names = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
+        raise InputError(f"{path}: no such recipe file; name a file or one of {names}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path}: not a readable TOML recipe ({error})") from None
     return parse_recipe(raw, text, str(path))
@@ -94,6 +111,7 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
         InputError: a setting is missing or has the wrong type.
     """
     try:
+        base = str(raw.get("base", ""))
         recipe = Recipe(
             name=str(raw["name"]),
             version=str(raw["version"]),
@@ -101,15 +119,8 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             sources=tuple(Source(**source) for source in raw.get("sources", [])),
             split={part: float(raw["split"][part]) for part in PARTS},
             held_out={str(k): tuple(str(v) for v in values) for k, values in raw.get("held_out", {}).items()},
-            piece_vocabulary=int(raw["pieces"]["vocabulary"]),
-            piece_sentences=int(raw["pieces"]["sentences"]),
-            pieces=_language_model(raw["language_model"]["pieces"]),
-            classes=_language_model(raw["language_model"]["classes"]),
-            lexicon_words=int(raw["lexicon"]["words"]),
-            lexicon_minimum_count=int(raw["lexicon"]["minimum_count"]),
-            expert_rows=int(raw["experts"]["rows"]),
-            expert_epochs=int(raw["experts"]["epochs"]),
-            expert_alpha=float(raw["experts"]["alpha"]),
+            base=base,
+            resources=None if base else _resources(raw),
             classifier_knots=int(raw["classifier"]["knots"]),
             classifier_inverse_regularisation=float(raw["classifier"]["inverse_regularisation"]),
             classifier_rows=int(raw["classifier"]["rows"]),
@@ -117,19 +128,41 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             text=text,
         )
     except KeyError as error:
-        raise InputError(f"{where}: the recipe lacks {error.args[0]!r}; see training_data/recipes/default.toml") from None
+        raise InputError(
+            f"{where}: the recipe lacks {error.args[0]!r}; see {RECIPES / 'default.toml'}"
+        ) from None
     except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: {error}; see training_data/recipes/default.toml") from None
+        raise InputError(f"{where}: {error}; see {RECIPES / 'default.toml'}") from None
     if abs(sum(recipe.split.values()) - 1.0) > 1e-6:
         raise InputError(f"{where}: the parts of [split] add up to {sum(recipe.split.values())}, not to 1")
     for source in recipe.sources:
         if source.role not in ("clean", "pairs"):
             raise InputError(f"{where}: source {source.file} has role {source.role!r}; write clean or pairs")
-    for model in (recipe.pieces, recipe.classes):
+    for model in (recipe.resources.pieces, recipe.resources.classes) if recipe.resources else ():
         if not (2 <= model.order == len(model.general) == len(model.pairs)):
-            raise InputError(f"{where}: a language model needs one least count for each of its orders (2 or more)")
+            raise InputError(
+                f"{where}: a language model needs one least count for each of its orders (2 or more)"
+            )
     return recipe
 
 
+def _resources(raw: dict[str, Any]) -> ResourceRecipe:
+    experts, lexicon = raw["experts"], raw["lexicon"]
+    return ResourceRecipe(
+        piece_vocabulary=int(raw["pieces"]["vocabulary"]),
+        piece_sentences=int(raw["pieces"]["sentences"]),
+        pieces=_language_model(raw["language_model"]["pieces"]),
+        classes=_language_model(raw["language_model"]["classes"]),
+        lexicon_words=int(lexicon["words"]),
+        lexicon_minimum_count=int(lexicon["minimum_count"]),
+        expert_rows=int(experts["rows"]),
+        expert_bits=int(experts["bits"]),
+        expert_epochs=int(experts["epochs"]),
+        expert_alpha=float(experts["alpha"]),
+    )
+
+
 def _language_model(raw: dict[str, Any]) -> LanguageModelRecipe:
-    return LanguageModelRecipe(int(raw["order"]), tuple(map(int, raw["general"])), tuple(map(int, raw["pairs"])))
+    return LanguageModelRecipe(
+        int(raw["order"]), tuple(map(int, raw["general"])), tuple(map(int, raw["pairs"]))
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -13,17 +15,107 @@ from sklearn.linear_model import SGDClassifier
 
 from mtdetect.batch import LETTER, Characters, PieceEncoder
 from mtdetect.expert import GRAM_MAKERS, Experts
-from mtdetect.features.analysis import class_layout
+from mtdetect.features.analysis import Resources, class_layout
 from mtdetect.function_words import FUNCTION_WORDS
 from mtdetect.hash_table import build
 from mtdetect.language_model import Channel, Counts, LanguageModel, combine, count, estimate
 from mtdetect.lexicon import CLASSES, Lexicon, without_letter, word_classes
 from mtdetect.text import normalise
-from mtdetect.training.recipe import LanguageModelRecipe
+from mtdetect.training.pairing import is_garble, pair_key, pair_weights
+from mtdetect.training.recipe import LanguageModelRecipe, ResourceRecipe
+from mtdetect.training.rows import Rows
 
 CHUNK = 8192
+VERSIONS = 2
+"""Machine versions of one segment that enter a language model, at most: its two sides should weigh the same."""
+STAGE = Callable[[str, Callable[[], Any]], Any]
+"""Runs a named step, or takes its result from a cache."""
 GENERAL_STEP = 1 / 8
 RATIO_STEP = 1 / 32
+
+
+def learn_resources(
+    rows: Rows,
+    clean_files: set[str],
+    recipe: ResourceRecipe,
+    weights: dict[str, float],
+    seed: int,
+    stage: STAGE,
+) -> Resources:
+    """Learn word pieces, lexicon, language models and experts from the rows of the part "estimate".
+
+    Args:
+        rows: labelled rows.
+        clean_files: sources of general English; where there are none, the human side of the pairs serves.
+        recipe: sizes.
+        weights: weight of machine text by engine.
+        seed: seed of everything drawn.
+        stage: runs or recalls a step.
+    """
+    rng = np.random.default_rng(seed)
+    clean = np.isin(rows.column("source").astype(str), sorted(clean_files))
+    pairs = rows.take(~clean)
+    weight = pair_weights(pairs, weights)
+    pairs, weight = pairs.take(weight > 0), weight[weight > 0]
+    general = [rows.text[i] for i in np.flatnonzero(clean)]
+    general = general or [text for text, label in zip(pairs.text, pairs.label, strict=True) if label == 0]
+    drawn = general + pairs.text
+    sample = [drawn[i] for i in np.sort(rng.permutation(len(drawn))[: recipe.piece_sentences])]
+    encoder = PieceEncoder(stage("pieces", lambda: train_pieces(sample, recipe.piece_vocabulary)))
+    lexicon = stage(
+        "lexicon", lambda: build_lexicon(general, recipe.lexicon_words, recipe.lexicon_minimum_count)
+    )
+    tasks = expert_tasks(pairs, weight)
+    sides = {"general": general}
+    for name, (part, _) in tasks.items():
+        chosen = few_versions(part, seed)
+        sides[f"{name}_human"] = [
+            text for text, label in zip(part.text, part.label, strict=True) if label == 0
+        ]
+        sides[f"{name}_machine"] = [part.text[i] for i in chosen]
+    pieces = stage(
+        "piece-model",
+        lambda: language_model(
+            {name: piece_layout(encoder, texts) for name, texts in sides.items()}, encoder.size, recipe.pieces
+        ),
+    )
+    classes = stage(
+        "class-model",
+        lambda: language_model(
+            {name: word_class_layout(texts) for name, texts in sides.items()},
+            class_vocabulary(),
+            recipe.classes,
+        ),
+    )
+    experts = {
+        kind: stage(f"experts-{kind}", partial(train_experts, kind, list(tasks.values()), recipe, seed))
+        for kind in GRAM_MAKERS
+    }
+    return Resources(encoder, pieces, classes, lexicon, experts["characters"], experts["words"])
+
+
+def expert_tasks(pairs: Rows, weight: NDArray[np.float64]) -> dict[str, tuple[Rows, NDArray[np.float64]]]:
+    """Split paired rows by kind of translation: garble (rule-based) and translation (everything else).
+
+    Where a kind does not occur, all pairs stand in for it.
+    """
+    key = pair_key(pairs)
+    garbled = np.isin(key, np.unique(key[is_garble(pairs)]))
+    tasks = {}
+    for name, mine in (("garble", garbled), ("translation", ~garbled)):
+        chosen = mine if mine.any() else np.ones(len(pairs), dtype=bool)
+        tasks[name] = (pairs.take(chosen), weight[chosen])
+    return tasks
+
+
+def few_versions(rows: Rows, seed: int) -> NDArray[np.int64]:
+    """Return the positions of at most :data:`VERSIONS` machine rows of each segment, drawn at random."""
+    key = pair_key(rows)
+    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(rows.label == 1))
+    drawn = drawn[np.argsort(key[drawn], kind="stable")]
+    starts = np.flatnonzero(np.diff(key[drawn], prepend=key[drawn][:1] - 1))
+    rank = np.arange(len(drawn)) - np.repeat(starts, np.diff(starts, append=len(drawn)))
+    return np.sort(drawn[rank < VERSIONS])
 
 
 def plain_chunks(texts: Sequence[str], size: int = CHUNK) -> Iterator[list[str]]:
@@ -160,25 +252,26 @@ def class_vocabulary() -> int:
 
 
 def train_experts(
-    kind: str,
-    tasks: Sequence[tuple[Sequence[str], NDArray[np.int8], NDArray[np.float64]]],
-    bits: int,
-    epochs: int,
-    alpha: float,
-    seed: int,
+    kind: str, tasks: Sequence[tuple[Rows, NDArray[np.float64]]], recipe: ResourceRecipe, seed: int
 ) -> Experts:
-    """Train one expert a task (texts, labels, weights) on hashed n-grams and store them as small integers."""
-    weights = np.zeros((1 << bits, len(tasks)), dtype=np.int8)
+    """Train one expert a task (rows and weights) on hashed n-grams and store them as small integers."""
+    weights = np.zeros((1 << recipe.expert_bits, len(tasks)), dtype=np.int8)
     scales, intercepts = np.ones(len(tasks)), np.zeros(len(tasks))
-    for e, (texts, label, weight) in enumerate(tasks):
-        matrix = gram_matrix(kind, texts, bits)
+    for e, (rows, weight) in enumerate(tasks):
+        kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[: recipe.expert_rows])
         model = SGDClassifier(
-            loss="log_loss", alpha=alpha, max_iter=epochs, tol=None, average=True, random_state=seed, shuffle=True
+            loss="log_loss",
+            alpha=recipe.expert_alpha,
+            max_iter=recipe.expert_epochs,
+            tol=None,
+            average=True,
+            random_state=seed,
         )
-        model.fit(matrix, label, sample_weight=weight / weight.mean())
+        matrix = gram_matrix(kind, [rows.text[i] for i in kept], recipe.expert_bits)
+        model.fit(matrix, rows.label[kept], sample_weight=weight[kept] / weight[kept].mean())
         coefficients = model.coef_[0]
-        limit = float(np.quantile(np.abs(coefficients[coefficients != 0]), 0.9995)) if coefficients.any() else 1.0
-        scales[e] = limit / 127
+        used = np.abs(coefficients[coefficients != 0])
+        scales[e] = (float(np.quantile(used, 0.9995)) if len(used) else 1.0) / 127
         weights[:, e] = np.clip(np.rint(coefficients / scales[e]), -127, 127)
         intercepts[e] = float(model.intercept_[0])
     return Experts(kind, weights, scales, intercepts)

@@ -126,9 +126,18 @@ def rows_from_records(records: Iterable[Mapping[str, Any]], source: str) -> Rows
         pair = record.get("pair")
         if isinstance(human, str) and human.strip():
             tie = f"{source}:{pair if pair is not None else number}"
-            add(human, 0, {"group": record.get("group"), "doc_id": record.get("doc_id"),
-                           "domain": record.get("domain"), "collection": record.get("collection"),
-                           "licence": record.get("licence")}, tie)
+            add(
+                human,
+                0,
+                {
+                    "group": record.get("group"),
+                    "doc_id": record.get("doc_id"),
+                    "domain": record.get("domain"),
+                    "collection": record.get("collection"),
+                    "licence": record.get("licence"),
+                },
+                tie,
+            )
             add(value, is_mt, record, tie)
         else:
             add(value, is_mt, record, f"{source}:{pair}" if pair else "")

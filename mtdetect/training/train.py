@@ -1,0 +1,398 @@
+"""Train a model: rows to resources, resources to features, features to classifiers, thresholds and a folder."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from mtdetect import artifact, formats
+from mtdetect.classifier import AdditiveClassifier
+from mtdetect.detector import Detector
+from mtdetect.document import document_features
+from mtdetect.errors import InputError
+from mtdetect.features import Resources, compute
+from mtdetect.model import feature_list, load_model, resource_arrays
+from mtdetect.status import SCORED, status_codes
+from mtdetect.text import normalise
+from mtdetect.training.document_pairs import Documents, clean_documents, paired_documents
+from mtdetect.training.evaluation import evaluate
+from mtdetect.training.fit import FittedClassifier, fit_classifier, recalibrate
+from mtdetect.training.model_card import model_card
+from mtdetect.training.pairing import pair_weights
+from mtdetect.training.recipe import Recipe, read_recipe
+from mtdetect.training.resources import learn_resources
+from mtdetect.training.rows import Rows, concatenate, rows_from_records
+from mtdetect.training.splits import load_corpus, prepare
+from mtdetect.training.thresholds import threshold_table
+
+Report = Callable[[str], None]
+T = TypeVar("T")
+
+CLEAN_LIMIT = 120_000
+"""Clean sentences that thresholds are read off, at most."""
+
+MINIMUM_ROWS = 40
+"""Rows on each side without which nothing can be fitted."""
+
+
+class Stages:
+    """Steps of a training run, kept on disk so that a stopped run goes on where it was."""
+
+    def __init__(self, cache: Path | None, report: Report) -> None:
+        self.cache, self.report, self.began = cache, report, time.monotonic()
+
+    def run(self, name: str, key: object, make: Callable[[], T]) -> T:
+        """Return the result of a step: from the cache when the same step was finished before."""
+        file = None if self.cache is None else self.cache / f"{name}-{joblib.hash(key)}.joblib"
+        if file is not None and file.is_file():
+            self.report(f"{self._clock()} {name}: taken from {file}")
+            kept: T = joblib.load(file)
+            return kept
+        self.report(f"{self._clock()} {name} ...")
+        result = make()
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            joblib.dump(result, file.with_suffix(".part"))
+            file.with_suffix(".part").replace(file)
+        self.report(f"{self._clock()} {name}: done")
+        return result
+
+    def _clock(self) -> str:
+        return f"[{int(time.monotonic() - self.began):5d} s]"
+
+
+def train(
+    rows: Sequence[Path] = (),
+    recipe: Path | None = None,
+    data: Path | None = None,
+    out: Path = Path("model"),
+    cache: Path | None = None,
+    jobs: int = 1,
+    save_estimator: Path | None = None,
+    report: Report = print,
+    measure: bool = True,
+) -> Path:
+    """Train a model and write its folder.
+
+    Args:
+        rows: files of labelled rows, besides the sources of the recipe.
+        recipe: recipe file or name; ``small`` if None.
+        data: folder of the recipe's sources.
+        out: model folder to write.
+        cache: folder for finished steps.
+        jobs: processes for feature computation.
+        save_estimator: also write the fitted scikit-learn object there, with joblib.
+        report: takes progress lines.
+        measure: evaluate on the test rows and write the figures into manifest and card.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        InputError: unusable rows, recipe or sources; the message says what is missing.
+    """
+    plan = read_recipe(recipe if recipe is not None else Path("small"))
+    stages = Stages(cache, report)
+    corpus, sources = _corpus(rows, plan, data, cache)
+    report(f"{len(corpus):,} rows, {int((corpus.label == 1).sum()):,} of them machine translation")
+    key = (plan, [(source["file"], source["sha256"]) for source in sources])
+    split = corpus.column("split")
+    if plan.resources is not None:
+        settings = plan.resources
+        part = corpus.take(split == "estimate")
+        _require_both_sides(part, "estimate")
+        clean_files = {source.file for source in plan.sources if source.role == "clean"}
+        resources = learn_resources(
+            part, clean_files, settings, plan.weights, plan.seed,
+            lambda name, make: stages.run(name, (settings, plan.weights, plan.seed, plan.corpus_key(), key[1]), make),
+        )  # fmt: skip
+    else:
+        base = load_model(artifact.default_model() if plan.base == "default" else Path(plan.base).absolute())
+        resources = base.resources
+    fitted = _fit_sentence(corpus.take(split == "fit"), plan, resources, jobs, report)
+    calibration = corpus.take(split == "calibrate")
+    sentence = _calibrated_sentence(fitted, calibration, plan, resources, jobs)
+    report(f"sentence classifier: base {sentence.base:.3f}")
+    document = _fit_document(corpus, plan, resources, sentence, jobs)
+    clean = _clean(calibration, plan, corpus)
+    thresholds = _thresholds(clean, plan, resources, sentence, document, jobs)
+    arrays = {**resource_arrays(resources), **sentence.arrays("sentence"), **document.arrays("document")}
+    manifest: dict[str, Any] = {
+        "name": plan.name,
+        "version": plan.version,
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "features": feature_list(),
+        "thresholds": thresholds,
+        "training": {"sources": sources, "seed": plan.seed, "recipe": plan.text, "recipe_name": plan.name},
+        "library_versions": _versions(),
+    }
+    serialised = resources.encoder.processor.serialized_model_proto()
+    evaluation: dict[str, Any] = {}
+    if measure:
+        report("measuring on the test rows ...")
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = artifact.save(Path(temporary) / "model", manifest, serialised, arrays, "")
+            evaluation = measure_model(Detector(folder), corpus, jobs)
+        manifest["metrics"] = evaluation
+    if save_estimator is not None:
+        joblib.dump(fitted.estimator, save_estimator)
+        report(f"scikit-learn estimator: {save_estimator}")
+    signed = {**manifest, "signature": f"{plan.name} {plan.version}"}
+    artifact.save(out, manifest, serialised, arrays, model_card(signed, evaluation))
+    report(f"wrote {out}: {artifact.read_manifest(out)['signature']}")
+    return out
+
+
+def measure_model(detector: Detector, corpus: Rows, jobs: int) -> dict[str, Any]:
+    """Evaluate a detector on the test rows of a corpus (at most 3,000 of each clean collection)."""
+    own = {level: detector.threshold(level, 0.01) for level in ("sentence", "document")}  # type: ignore[arg-type]
+    return evaluate(
+        {"mtdetect": lambda texts: detector.score(texts, jobs=jobs)},
+        corpus,
+        document_scorers={"mtdetect": lambda texts: detector.score_documents(texts, jobs=jobs)},
+        thresholds={"mtdetect": own},
+        clean_limit=3000,
+    ).data
+
+
+def _corpus(
+    files: Sequence[Path], plan: Recipe, data: Path | None, cache: Path | None
+) -> tuple[Rows, list[dict[str, Any]]]:
+    parts, paths = [], list(files)
+    if plan.sources:
+        if data is None:
+            raise InputError(
+                f"recipe {plan.name} reads {plan.sources[0].file} and others; name their folder with --data"
+            )
+        parts.append(load_corpus(plan, data, cache))
+        paths = [data / source.file for source in plan.sources] + paths
+    if files:
+        own = concatenate([rows_from_records(formats.read_rows(path), path.name) for path in files])
+        if not len(own):
+            raise InputError(f"{files[0]}: no rows with text")
+        if parts:
+            own.content += int(parts[0].content.max()) + 1
+        parts.append(prepare(own, plan))
+    if not parts:
+        raise InputError("nothing to train on: name files of rows, or a recipe with sources")
+    corpus = concatenate(parts)
+    source = corpus.column("source")
+    listed = []
+    for path in paths:
+        mine = source == path.name
+        licences = sorted({str(cell) for cell in corpus.column("licence")[mine] if cell})
+        listed.append(
+            {
+                "file": path.name,
+                "sha256": artifact.file_hash(path),
+                "human": int((corpus.label[mine] == 0).sum()),
+                "mt": int((corpus.label[mine] == 1).sum()),
+                "licence": "; ".join(licences),
+            }
+        )
+    return corpus, listed
+
+
+def _require_both_sides(rows: Rows, part: str) -> None:
+    machine = int((rows.label == 1).sum())
+    if min(machine, len(rows) - machine) < MINIMUM_ROWS:
+        raise InputError(
+            f"the {part} part has {len(rows) - machine} human and {machine} machine rows; at least {MINIMUM_ROWS} of each"
+            " are needed: add rows"
+        )
+
+
+def feature_matrix(
+    texts: Sequence[str], resources: Resources, jobs: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return float64 (N, F) features and bool (N,) which texts can be scored (other rows are NaN)."""
+    size = max(2048, -(-len(texts) // max(1, joblib.effective_n_jobs(jobs))))
+    slices = [texts[i : i + size] for i in range(0, len(texts), size)]
+    if jobs == 1 or len(slices) == 1:
+        parts = [_features(part, resources) for part in slices]
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            parts = joblib.Parallel(n_jobs=jobs, temp_folder=folder)(
+                joblib.delayed(_features_of_arrays)(
+                    part, resources.encoder.processor.serialized_model_proto(), resource_arrays(resources)
+                )
+                for part in slices
+            )
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _features_of_arrays(
+    texts: Sequence[str], pieces: bytes, arrays: dict[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    from mtdetect.model import resources_from
+
+    return _features(texts, resources_from(pieces, arrays))
+
+
+def _features(texts: Sequence[str], resources: Resources) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    from mtdetect.features import FEATURES
+
+    matrix = np.full((len(texts), len(FEATURES)), np.nan)
+    scorable = np.zeros(len(texts), dtype=bool)
+    for start, plain in _plain(texts):
+        filled = np.array([i for i, text in enumerate(plain) if text], dtype=np.int64)
+        if not len(filled):
+            continue
+        analysis = resources.analyse([plain[i] for i in filled])
+        scorable[start + filled] = status_codes(analysis) == SCORED
+        matrix[start + filled] = compute(analysis)
+    return matrix, scorable
+
+
+def _plain(texts: Sequence[str], size: int = 512) -> Iterator[tuple[int, list[str]]]:
+    for start in range(0, len(texts), size):
+        yield start, normalise(texts[start : start + size])
+
+
+def _weighted_pairs(rows: Rows, plan: Recipe) -> tuple[Rows, NDArray[np.float64]]:
+    weight = pair_weights(rows, plan.weights)
+    return rows.take(weight > 0), weight[weight > 0]
+
+
+def _fit_sentence(
+    rows: Rows, plan: Recipe, resources: Resources, jobs: int, report: Report
+) -> FittedClassifier:
+    pairs, weight = _weighted_pairs(rows, plan)
+    _require_both_sides(pairs, "fit")
+    if len(pairs) > plan.classifier_rows:
+        kept = np.sort(np.random.default_rng(plan.seed).permutation(len(pairs))[: plan.classifier_rows])
+        pairs, weight = pairs.take(kept), weight[kept]
+    report(f"classifier: {len(pairs):,} rows")
+    matrix, scorable = feature_matrix(pairs.text, resources, jobs)
+    return fit_classifier(
+        matrix[scorable],
+        pairs.label[scorable],
+        weight[scorable],
+        plan.classifier_knots,
+        plan.classifier_inverse_regularisation,
+    )
+
+
+def _calibrated_sentence(
+    fitted: FittedClassifier, rows: Rows, plan: Recipe, resources: Resources, jobs: int
+) -> AdditiveClassifier:
+    pairs, weight = _weighted_pairs(rows, plan)
+    _require_both_sides(pairs, "calibrate")
+    matrix, scorable = feature_matrix(pairs.text, resources, jobs)
+    logits = fitted.classifier.logits(fitted.classifier.contributions(matrix[scorable]))
+    return recalibrate(fitted.classifier, logits, pairs.label[scorable], weight[scorable])
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    logits: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+    scorable: NDArray[np.bool_]
+
+
+def _evidence(
+    texts: Sequence[str], resources: Resources, sentence: AdditiveClassifier, jobs: int
+) -> _Evidence:
+    matrix, scorable = feature_matrix(texts, resources, jobs)
+    contributions = sentence.contributions(matrix)
+    return _Evidence(sentence.logits(contributions), contributions, scorable)
+
+
+def _document_matrix(
+    documents: Documents, evidence: _Evidence
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return features of documents with a scorable sentence, and which those are."""
+    owner = np.repeat(np.arange(len(documents.label)), np.diff(documents.start))
+    kept = evidence.scorable[documents.rows]
+    count = np.bincount(owner[kept], minlength=len(documents.label))
+    present = count > 0
+    edges = np.concatenate([[0], np.cumsum(count[present])])
+    chosen = documents.rows[kept]
+    return document_features(evidence.logits[chosen], evidence.contributions[chosen], edges), present
+
+
+def _fit_document(
+    corpus: Rows, plan: Recipe, resources: Resources, sentence: AdditiveClassifier, jobs: int
+) -> AdditiveClassifier:
+    split = corpus.column("split")
+    result: AdditiveClassifier | None = None
+    for part in ("fit", "calibrate"):
+        pairs, _ = _weighted_pairs(corpus.take(split == part), plan)
+        documents = paired_documents(pairs, plan.seed)
+        matrix, present = _document_matrix(documents, _evidence(pairs.text, resources, sentence, jobs))
+        label = documents.label[present]
+        weight = _document_weights(documents)[present]
+        if result is None:
+            result = fit_classifier(matrix, label, weight, min(plan.classifier_knots, 6), 1.0).classifier
+        else:
+            result = recalibrate(result, result.logits(result.contributions(matrix)), label, weight)
+    assert result is not None
+    return result
+
+
+def _document_weights(documents: Documents) -> NDArray[np.float64]:
+    """Give garbled and other machine documents the same say in total."""
+    weight = np.ones(len(documents.label))
+    for side in (True, False):
+        mine = documents.garble == side
+        if mine.any():
+            weight[mine] = len(weight) / mine.sum()
+    return weight
+
+
+def _clean(calibration: Rows, plan: Recipe, corpus: Rows) -> Rows:
+    """Return the clean English that thresholds are read off."""
+    human = calibration.take(calibration.label == 0)
+    clean_files = {source.file for source in plan.sources if source.role == "clean"}
+    if clean_files:
+        human = human.take(np.isin(human.column("source").astype(str), sorted(clean_files)))
+    else:
+        # Without clean sources every human row outside the test part counts: a table from a handful says nothing.
+        human = corpus.take((corpus.label == 0) & (corpus.column("split") != "test"))
+    if len(human) > CLEAN_LIMIT:
+        kept = np.sort(np.random.default_rng(plan.seed).permutation(len(human))[:CLEAN_LIMIT])
+        human = human.take(kept)
+    return human
+
+
+def _thresholds(
+    clean: Rows,
+    plan: Recipe,
+    resources: Resources,
+    sentence: AdditiveClassifier,
+    document: AdditiveClassifier,
+    jobs: int,
+) -> dict[str, Any]:
+    evidence = _evidence(clean.text, resources, sentence, jobs)
+    scorable = evidence.scorable
+    words = np.array([len(text.split()) for text in clean.text], dtype=np.int64)
+    domain = clean.column("collection")
+    documents = clean_documents(clean, plan.seed)
+    matrix, present = _document_matrix(documents, evidence)
+    logits = document.logits(document.contributions(matrix))
+    return {
+        "sentence": threshold_table(evidence.logits[scorable], domain[scorable], words[scorable]),
+        "document": threshold_table(logits, documents.domain[present], np.diff(documents.start)[present]),
+    }
+
+
+def _versions() -> dict[str, str]:
+    names = ("mtdetect", "numpy", "scikit-learn", "scipy", "sentencepiece", "sentencex")
+    versions = {"python": platform.python_version()}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
