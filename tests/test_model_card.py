@@ -18,6 +18,7 @@ MANIFEST: dict[str, Any] = {
     "features": [{"name": "a", "family": "surface"}, {"name": "b", "family": "surface"}],
     "training": {
         "seed": 7,
+        "recipe_name": "small",
         "sources": [
             {"file": "pairs.jsonl", "licence": "CC0", "human": 1200, "mt": 3400, "sha256": "ab" * 32}
         ],
@@ -52,7 +53,7 @@ def test_card_lists_sources_figures_command_and_limits(tmp_path: Path) -> None:
         "| pairs.jsonl | CC0 | 1,200 | 3,400 | `abababababab` |",
         "surface (2)",
         "Printed by `mtdetect evaluate rows.jsonl`.",
-        "(seed 7)",
+        "`mtdetect train --recipe small --data CORPORA --out MODEL` (seed 7)",
         "numpy 2.0.0",
         "| sentence | all: test | 120 | 120 | 0.750 [",
         "### Sentences: false positives at the empirical 1% threshold",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mtdetect.cli.options import IN_FILE, OUT_FILE
+from mtdetect.cli.options import OUT_FILE
 from mtdetect.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def row_options(command: Command) -> Command:
                 type=click.Path(exists=True, dir_okay=False, allow_dash=False, path_type=Path),
             ),
             click.option(
-                "--recipe", type=IN_FILE, metavar="FILE", help="Measure on the rows this recipe tests on."
+                "--recipe",
+                type=click.Path(dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help="Measure on the rows this recipe tests on: a file, or the name of a packaged recipe.",
             ),
             click.option(
                 "--data",

@@ -49,7 +49,7 @@ def write_model_card(manifest: Mapping[str, Any], evaluation: Mapping[str, Any],
         manifest: the model's manifest; ``name``, ``version``, ``signature``, ``created``, ``features`` (with
             ``name`` and ``family``), ``training`` and ``library_versions`` are used where present.
             ``training`` may hold ``sources`` (each with ``file`` and, where known, ``licence``, ``human``,
-            ``mt``, ``sha256``), ``recipe`` and ``seed``.
+            ``mt``, ``sha256``), ``recipe_name`` and ``seed``.
         evaluation: data of :class:`~mtdetect.training.evaluation.Evaluation`, or an empty mapping.
         path: the file to write.
     """
@@ -179,7 +179,7 @@ def _limits(evaluation: Mapping[str, Any]) -> str:
 
 def _reproduce(manifest: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
     training = manifest.get("training", {})
-    recipe = training.get("recipe") if isinstance(training, Mapping) else None
+    recipe = training.get("recipe_name") if isinstance(training, Mapping) else None
     seed = training.get("seed") if isinstance(training, Mapping) else None
     lines = ["## How to reproduce", ""]
     name = recipe if isinstance(recipe, str) and "\n" not in recipe and recipe else "RECIPE"
