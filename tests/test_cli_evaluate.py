@@ -1,0 +1,153 @@
+"""The commands evaluate and compare, with detectors whose answers are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import mtdetect
+from mtdetect.cli import main
+
+
+class KnownDetector:
+    """Scores by the share of words with "zz"; a model folder called "blind" scores everything alike."""
+
+    def __init__(self, path: Any = None) -> None:
+        self.blind = path is not None and Path(path).name == "blind"
+        self.signature = f"{'blind' if self.blind else 'known'} 1.0.0 sha256:00"
+
+    def score(self, texts: Sequence[str], jobs: int = 1) -> Any:
+        shares = [sum("zz" in word for word in text.split()) / len(text.split()) for text in texts]
+        return np.full(len(texts), 0.5) if self.blind else np.array(shares, dtype=np.float32)
+
+    score_documents = score
+
+    def threshold(self, level: str, false_positive_rate: float) -> float:
+        return 0.4
+
+
+@pytest.fixture(autouse=True)
+def known_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtdetect, "load", KnownDetector)
+
+
+def write(path: Path, split: bool = False) -> Path:
+    def part(i: int) -> dict[str, str]:
+        return {"split": "test" if i % 4 == 0 else "fit"} if split else {}
+
+    words = [
+        "river",
+        "market",
+        "bridge",
+        "winter",
+        "teacher",
+        "garden",
+        "council",
+        "harbour",
+        "engine",
+        "letter",
+    ]
+    with path.open("w", encoding="utf-8") as lines:
+        for i in range(240):
+            text = f"the {words[i % 10]} and the {words[i // 10 % 10]} were closed {i}"
+            human = {"text": text, "label": "human", "group": f"segment {i} of {i}x", **part(i)}
+            machine = {**human, "text": f"zz {text} zz zz zz zz zz zz", "label": "mt", "engine": "nmt"}
+            lines.write(json.dumps(human) + "\n" + json.dumps(machine) + "\n")
+    return path
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_evaluate_writes_json_and_markdown(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl")
+    result = run(
+        "evaluate",
+        rows,
+        "--bootstrap",
+        10,
+        "--json",
+        tmp_path / "out.json",
+        "--markdown",
+        tmp_path / "out.md",
+    )
+    assert result.exit_code == 0, result.output
+    data = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    everything = data["levels"]["sentence"]["sets"][0]
+    assert everything["scorers"]["known 1.0.0"]["auc"]["value"] == 1.0
+    assert everything["mt"] == 240
+    assert data["signatures"] == {"known 1.0.0": "known 1.0.0 sha256:00"}
+    assert "| all: test | 240 | 240 |" in (tmp_path / "out.md").read_text(encoding="utf-8")
+    assert "| all: test | 240 | 240 |" in result.stdout
+    assert "measuring" in result.stderr
+
+
+def test_evaluate_measures_several_models_and_baselines_on_the_test_rows(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl", split=True)
+    (tmp_path / "blind").mkdir()
+    (tmp_path / "seeing").mkdir()
+    result = run(
+        "evaluate", rows, "-q", "--model", tmp_path / "blind", "--model", tmp_path / "seeing",
+        "--baseline", "words", "--bootstrap", 5, "--by", "engine", "--json", "-",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    words = "word n-gram TF-IDF + logistic regression"
+    assert data["scorers"] == ["blind 1.0.0", "known 1.0.0", words]
+    assert data["baseline_rows"] == 360
+    everything = data["levels"]["sentence"]["sets"][0]
+    assert everything["mt"] == 60
+    assert everything["scorers"]["blind 1.0.0"]["auc"]["value"] == 0.5
+    assert everything["scorers"][words]["auc"]["value"] > 0.95
+    assert result.stderr == ""
+
+
+def test_compare_gives_a_verdict(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl")
+    (tmp_path / "blind").mkdir()
+    (tmp_path / "seeing").mkdir()
+    arguments = ("compare", tmp_path / "blind", tmp_path / "seeing", rows, "-q", "--bootstrap", 20)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.rstrip().endswith("known 1.0.0 sha256:00 against blind 1.0.0 sha256:00: better")
+    data = json.loads(run(*arguments, "--json", "-").stdout)
+    assert data["verdict"] == "better"
+    assert {one["verdict"] for one in data["differences"] if one["metric"] == "auc"} == {"better"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "nothing to measure on"),
+        (("--recipe", "default"), "needs --data"),
+        (("ROWS", "--baselines"), "baselines need rows to learn from"),
+        (("ROWS", "--by", "engine,colour"), "'colour' is not one of"),
+        (("ROWS", "--baseline", "oracle"), "'oracle' is not one of"),
+    ],
+)
+def test_wrong_usage_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    rows = str(write(tmp_path / "rows.jsonl"))
+    result = run("evaluate", *(rows if part == "ROWS" else part for part in arguments))
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_unusable_rows_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text('{"text": "", "label": "mt"}\n', encoding="utf-8")
+    result = run("evaluate", tmp_path / "empty.jsonl")
+    assert result.exit_code == 4
+    assert "no rows with text" in result.output
+    (tmp_path / "odd.jsonl").write_text('{"text": "a b", "label": "robot"}\n', encoding="utf-8")
+    result = run("evaluate", tmp_path / "odd.jsonl")
+    assert result.exit_code == 4
+    assert "label is 'robot'" in result.output
+    result = run("evaluate", write(tmp_path / "rows.jsonl"), "--json", tmp_path / "no" / "out.json")
+    assert result.exit_code == 4
+    assert "cannot be written" in result.output
