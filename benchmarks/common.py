@@ -17,89 +17,9 @@ import click
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_SYLLABLES = [
-    "ba",
-    "bel",
-    "cor",
-    "dan",
-    "el",
-    "fen",
-    "gar",
-    "hal",
-    "is",
-    "jor",
-    "kal",
-    "lin",
-    "mar",
-    "nor",
-    "ol",
-    "per",
-    "quin",
-    "ras",
-    "sol",
-    "tor",
-    "ul",
-    "ven",
-    "wil",
-    "yar",
-    "zel",
-]
-_ENDINGS = [
-    "d",
-    "dan",
-    "den",
-    "in",
-    "ist",
-    "ko",
-    "ley",
-    "lm",
-    "lund",
-    "man",
-    "mere",
-    "na",
-    "ova",
-    "rik",
-    "s",
-    "sen",
-    "ster",
-    "stow",
-    "ton",
-    "ys",
-]
-_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-_COUNTS = [
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "fifteen",
-    "twenty",
-]
-
 
 def sentences(count: int, seed: int = 0) -> list[str]:
-    """Return sentences of news length (about 24 words), the same for the same count and seed.
+    """Return sentences of news length (about 25 words), the same for the same count and seed.
 
     People and places get made-up names, so that rare words come up as often as in news.
     """
@@ -110,24 +30,24 @@ def sentences(count: int, seed: int = 0) -> list[str]:
             part = phrases.setdefault(line.strip("[]"), [])
         elif not line.startswith("#"):
             part.append(line)
+    words = {name: lines[0].split() for name, lines in phrases.items() if len(lines) == 1}
 
     def name() -> str:
-        start = "".join(generator.choices(_SYLLABLES, k=generator.choice((1, 2))))
-        return (start + generator.choice(_ENDINGS)).capitalize()
+        start = "".join(generator.choices(words["syllables"], k=generator.choice((1, 2))))
+        return (start + generator.choice(words["endings"])).capitalize()
 
     def sentence() -> str:
-        who, said, what, fate, tail = (generator.choice(part) for part in phrases.values())
-        return (
-            f"{who} {said} {what} {fate}{tail}".rstrip(".").format(
-                person=f"{name()} {name()}",
-                place=name(),
-                day=generator.choice(_DAYS),
-                month=generator.choice(_MONTHS),
-                count=generator.choice(_COUNTS),
-                number=generator.randint(2, 980),
-            )
-            + "."
+        parts = (generator.choice(phrases[part]) for part in ("who", "said", "what", "fate", "tail"))
+        who, said, what, fate, tail = parts
+        filled = f"{who} {said} {what} {fate}{tail}".rstrip(".").format(
+            person=f"{name()} {name()}",
+            place=name(),
+            day=generator.choice(words["days"]),
+            month=generator.choice(words["months"]),
+            count=generator.choice(words["counts"]),
+            number=generator.randint(2, 980),
         )
+        return f"{filled}."
 
     return [sentence() for _ in range(count)]
 
