@@ -41,18 +41,7 @@ def write(path: Path, split: bool = False) -> Path:
     def part(i: int) -> dict[str, str]:
         return {"split": "test" if i % 4 == 0 else "fit"} if split else {}
 
-    words = ("river", "market", "bridge", "winter", "teacher", "garden", "council", "harbour", "engine", "sea")
-        "river",
-        "market",
-        "bridge",
-        "winter",
-        "teacher",
-        "garden",
-        "council",
-        "harbour",
-        "engine",
-        "letter",
-    ]
+    words = ("river", "market", "bridge", "winter", "school", "garden", "council", "harbour", "sea", "road")
     with path.open("w", encoding="utf-8") as lines:
         for i in range(240):
             text = f"the {words[i % 10]} and the {words[i // 10 % 10]} were closed {i}"
