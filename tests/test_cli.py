@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -50,19 +51,21 @@ def jsonl(*records: dict[str, Any]) -> str:
 
 
 class TestCommands:
-    @pytest.mark.parametrize(
-        "name", [name for name in COMMANDS if name not in ("evaluate", "compare", "corpus")]
-    )
+    @pytest.mark.parametrize("name", list(COMMANDS))
     def test_every_command_and_option_has_help(self, name: str, run: Run) -> None:
         command = main.get_command(click.Context(main), name)
         assert command is not None
-        assert command.help
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                assert parameter.help, f"{name}: {parameter.opts} has no help"
-        result = run(name, "-h")
-        assert result.exit_code == 0
-        assert result.stdout.startswith(f"Usage: main {name}")
+        commands = {(name,): command}
+        if isinstance(command, click.Group):
+            commands |= {(name, inner): command.commands[inner] for inner in command.commands}
+        for path, one in commands.items():
+            assert one.help
+            for parameter in one.params:
+                if isinstance(parameter, click.Option):
+                    assert parameter.help, f"{path}: {parameter.opts} has no help"
+            result = run(*path, "-h")
+            assert result.exit_code == 0
+            assert result.stdout.startswith(f"Usage: main {' '.join(path)}")
 
     def test_overview_lists_every_command(self, run: Run) -> None:
         for flag in ("-h", "--help"):
@@ -78,7 +81,7 @@ class TestCommands:
     def test_overview_is_quick_and_imports_nothing_heavy(self) -> None:
         code = (
             "import sys; from mtdetect.cli import main; main(['--help'], standalone_mode=False);"
-            "sys.exit(str([m for m in ('rich', 'sklearn', 'scipy', 'pandas') if m in sys.modules] or ''))"
+            "sys.exit(str([m for m in ('numpy', 'rich', 'sklearn', 'scipy', 'pandas') if m in sys.modules] or ''))"
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert result.stderr.strip() == ""
@@ -476,3 +479,35 @@ class TestModelFolder:
             assert result.exit_code == 1
             assert "not a model folder" in result.stderr
             assert run(command, tmp_path / "none").exit_code == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_there_is_a_table_in_colour(tmp_path: Path) -> None:
+    import pty
+
+    path = tmp_path / "in.txt"
+    path.write_text(f"{CLEAN}\n{GARBLED}\n")
+    ours, theirs = pty.openpty()
+    script = Path(__file__).with_name("fake_main.py")
+    child = subprocess.Popen(
+        [sys.executable, script, "score", path],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": ""},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while block := os.read(ours, 4096):
+            shown += block
+    except OSError:  # Linux reports the closed end of a terminal so
+        pass
+    finally:
+        os.close(ours)
+    _, summary = child.communicate(timeout=60)
+    assert child.returncode == 0
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+    assert re.search(r"2 +0\.7\d\d +garbled +zzthe", text)
+    assert b"\x1b[" in shown
+    assert b"2 rows: 2 scored; 1 flagged" in summary

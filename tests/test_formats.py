@@ -326,6 +326,16 @@ class TestBrokenRows:
         with pytest.raises(InputError, match=r'row 2: "new".*--output-format jsonl'):
             writer(io.BytesIO(), ["text"], ["score"]).write(chunk, [{"score": 1}] * 2)
 
+    def test_unreadable_rows_that_fit_no_column_are_written_whole(self) -> None:
+        _, (chunk,) = read(b'{"text":"a","id":1}\n{broken\n{"new":2}\n', "jsonl")
+        writer = FORMATS["csv"].writer
+        assert writer is not None
+        chunk.rebuilt = range(3)
+        out = io.BytesIO()
+        writer(out, ["text", "id"], ["score"]).write(chunk, [{"score": 0.5}] * 3)
+        rows = list(csv.reader(io.StringIO(out.getvalue().decode())))
+        assert rows[2:] == [["{broken", "", "0.5"], ['{"new":2}', "", "0.5"]]
+
 
 class TestExistingColumns:
     def test_jsonl_row_with_a_column_of_an_added_name(self) -> None:

@@ -54,9 +54,7 @@ class Tally:
     def counts(self) -> str:
         """Describe rows, statuses and unreadable rows in one phrase."""
         parts = [f"{self.rows:,} row{'s' if self.rows != 1 else ''}: {self.scored:,} scored"]
-        parts += [
-            f"{n:,} {_STATUS_WORDS[s]}" for s, n in sorted(self.statuses.items()) if n and s in _STATUS_WORDS
-        ]
+        parts += [f"{n:,} {_STATUS_WORDS[s]}" for s, n in sorted(self.statuses.items()) if n and s in _STATUS_WORDS]
         if self.unreadable:
             parts.append(f"{self.unreadable:,} more unreadable")
         return ", ".join(parts)
@@ -70,9 +68,7 @@ class Tally:
         """Say on standard error what could not be read; returns whether there was anything."""
         if self.unreadable:
             rows = "row" if self.unreadable == 1 else "rows"
-            click.echo(
-                f"mtdetect: {self.unreadable:,} {rows} could not be read; {self.first_error}", err=True
-            )
+            click.echo(f"mtdetect: {self.unreadable:,} {rows} could not be read; {self.first_error}", err=True)
         for line in self.broken:
             click.echo(f"mtdetect: {line}", err=True)
         return bool(self.unreadable or self.broken)

@@ -60,16 +60,12 @@ def decompressed(head: bytes, stream: BinaryIO, kind: str, name: str) -> Iterato
             try:
                 out = decoder.decompress(data)
             except errors as error:
-                raise InputError(
-                    f"{name}: damaged {kind} data ({error}); fetch or compress the file again"
-                ) from error
+                raise InputError(f"{name}: damaged {kind} data ({error}); fetch or compress the file again") from error
             if out:
                 yield out
             data = decoder.unused_data if decoder.eof else b""
     if not decoder.eof:
-        raise InputError(
-            f"{name}: the {kind} data ends early (truncated file); fetch or compress the file again"
-        )
+        raise InputError(f"{name}: the {kind} data ends early (truncated file); fetch or compress the file again")
 
 
 def compressing(stream: BinaryIO, path: Path) -> BinaryIO:

@@ -30,6 +30,4 @@ def parquet_rows(path: Path) -> Iterator[Record]:
                     yield record
     except (pyarrow.ArrowException, OSError) as error:
         detail = str(error).splitlines()[0]
-        raise InputError(
-            f"{path}, after row {row}: not readable as Parquet ({detail}); check the file"
-        ) from error
+        raise InputError(f"{path}, after row {row}: not readable as Parquet ({detail}); check the file") from error

@@ -67,9 +67,7 @@ class Source:
             stream = path.open("rb")
             self.size = path.stat().st_size if path.is_file() else None
         except OSError as error:
-            raise InputError(
-                f"{path}: {error.strerror or error}; check the path and its permissions"
-            ) from error
+            raise InputError(f"{path}: {error.strerror or error}; check the path and its permissions") from error
         return stream
 
     def _read(self) -> Iterator[bytes]:
@@ -95,9 +93,7 @@ class Source:
         except InputError as error:  # what was readable comes first, then the error
             self._blocks = _failing(error)
         if head.startswith(_UTF16_BOMS):
-            raise InputError(
-                f"{self.name}: this is UTF-16, UTF-8 is needed; convert it with: iconv -f UTF-16 -t UTF-8"
-            )
+            raise InputError(f"{self.name}: this is UTF-16, UTF-8 is needed; convert it with: iconv -f UTF-16 -t UTF-8")
         bom = _UTF8_BOM if head.startswith(_UTF8_BOM) else b""
         head = head[len(bom) :]
         self._blocks = chain([head], self._blocks)

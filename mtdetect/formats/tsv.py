@@ -34,9 +34,7 @@ class TsvReader(RowReader):
         try:
             fields = strip_line_end(header).decode().split("\t")
         except UnicodeDecodeError as error:
-            raise InputError(
-                f"{source.name}: the header has {invalid_utf8(error)}; save it as UTF-8"
-            ) from error
+            raise InputError(f"{source.name}: the header has {invalid_utf8(error)}; save it as UTF-8") from error
         self.preamble += header
         self.columns = header_columns(fields, text_column, source.name)
 
