@@ -21,9 +21,7 @@ SEGMENTS = 40
 def marked(texts: Sequence[str]) -> list[float]:
     """Share of words that hold "zz"; no score for a text that says it has none."""
     return [
-        float("nan")
-        if "unscorable" in text
-        else sum("zz" in word for word in text.split()) / len(text.split())
+        float("nan") if "unscorable" in text else sum("zz" in word for word in text.split()) / len(text.split())
         for text in texts
     ]
 
@@ -39,9 +37,7 @@ def make_rows(records: list[dict[str, Any]]) -> Rows:
         label=np.array([record["label"] for record in records], dtype=np.int8),
         weight=np.ones(len(records)),
         content=np.array([record["content"] for record in records], dtype=np.int64),
-        columns={
-            name: np.array([record.get(name, "") for record in records], dtype=object) for name in names
-        },
+        columns={name: np.array([record.get(name, "") for record in records], dtype=object) for name in names},
     )
 
 
@@ -52,9 +48,7 @@ def rows() -> Rows:
         base = {"group": f"g{i}", "content": i, "doc_id": f"d{i // 10}", "split": "test", "source_lang": "de"}
         records.append({**base, "text": f"plain words number {i}", "label": 0, "origin": "translation"})
         records.append({**base, "text": f"zz zz number {i}", "label": 1, "engine": "rbmt", "system": "a"})
-        records.append(
-            {**base, "text": f"plain words number {i}", "label": 1, "engine": "nmt", "system": "b"}
-        )
+        records.append({**base, "text": f"plain words number {i}", "label": 1, "engine": "nmt", "system": "b"})
         if i < 35:
             held = {**base, "held_out": "engine:smt", "engine": "smt", "system": "c"}
             records.append({**held, "text": f"zz words number {i}", "label": 1})
@@ -136,9 +130,7 @@ def test_documents_are_assembled_and_paired(rows: Rows) -> None:
     pieces, members = assemble(tested)
     assert members.shape == (len(pieces), 10)
     assert all(text.count("\n") == 9 for text in pieces.text)
-    result = evaluate(
-        {"marked": marked}, rows, document_scorers={"marked": marked}, resamples=5, by=("engine",)
-    )
+    result = evaluate({"marked": marked}, rows, document_scorers={"marked": marked}, resamples=5, by=("engine",))
     everything = find(result, "all", "test", level="document")
     assert (everything["mt"], everything["human"]) == (8, 4)
     assert everything["scorers"]["marked"]["pair_wins"]["value"] == pytest.approx(0.75)
@@ -153,10 +145,15 @@ def test_rows_without_a_score_are_counted_and_never_flagged(rows: Rows) -> None:
     assert everything["scorers"]["marked"]["flagged_at_1%"]["value"] == pytest.approx(29 / 80)
 
 
+def test_a_baseline_can_abstain_where_a_detector_does(rows: Rows) -> None:
+    rows.text = [text.replace("number 3", "unscorable") for text in rows.text]
+    result = evaluate({"marked": marked, "blind": blind}, rows, abstain_with={"blind": "marked"}, resamples=2)
+    assert find(result, "all", "test")["scorers"]["blind"]["unscored"] == 2 * 11
+    assert "Baselines leave unscored every row that marked leaves unscored." in result.markdown()
+
+
 def test_missing_sets_are_left_out_with_a_line() -> None:
-    small = make_rows(
-        [{"text": "zz here", "label": 1, "content": 0}, {"text": "plain", "label": 0, "content": 1}]
-    )
+    small = make_rows([{"text": "zz here", "label": 1, "content": 0}, {"text": "plain", "label": 0, "content": 1}])
     result = evaluate({"marked": marked}, small, by=("engine", "length", "rating"), resamples=3)
     lines = "\n".join(result.data["levels"]["sentence"]["left_out"])
     for reason in ("held_out:", "engine:", "length", "rating:", "documents:", "learner", "fewer than 100"):

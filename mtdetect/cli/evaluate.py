@@ -31,9 +31,7 @@ BASELINE_NAMES = ("characters", "words", "fasttext", "perplexity", "context-gain
     metavar="DIR",
     help="Model folder; repeat for several side by side. The shipped model if not given.",
 )
-@click.option(
-    "--baselines", is_flag=True, help="Train every baseline on the same training rows and measure it too."
-)
+@click.option("--baselines", is_flag=True, help="Train every baseline on the same training rows and measure it too.")
 @click.option(
     "--baseline",
     "chosen",
@@ -85,22 +83,19 @@ def evaluate(
         name = _name(detector, folder, scorers)
         scorers[name] = partial(detector.score, jobs=jobs)
         documents[name] = partial(detector.score_documents, jobs=jobs)
-        thresholds[name] = {
-            level: float(detector.threshold(level, 0.01)) for level in ("sentence", "document")
-        }
+        thresholds[name] = {level: float(detector.threshold(level, 0.01)) for level in ("sentence", "document")}
         signatures[name] = detector.signature
-    trained = None
+    trained, model = None, next(iter(scorers))
     if baselines or chosen:
         weights = read_recipe(recipe).weights if recipe is not None else None
-        trained = _train_baselines(
-            chosen or BASELINE_NAMES, corpus, baseline_rows, weights, seed, jobs, scorers, say
-        )
+        trained = _train_baselines(chosen or BASELINE_NAMES, corpus, baseline_rows, weights, seed, jobs, scorers, say)
     say("measuring")
     result = evaluation.evaluate(
         scorers,
         measured,
         document_scorers=documents,
         thresholds=thresholds,
+        abstain_with={name: model for name in scorers if name not in documents},
         by=by,
         clean_limit=clean_rows,
         resamples=bootstrap,
@@ -165,9 +160,7 @@ def compare(
     write(result, table.markdown, json_out, markdown_out)
     if str(json_out) != "-" and str(markdown_out) != "-":
         show(lambda: [table.rich()], table.markdown, [])
-        click.echo(
-            f"{result['signatures']['new']} against {result['signatures']['old']}: {result['verdict']}"
-        )
+        click.echo(f"{result['signatures']['new']} against {result['signatures']['old']}: {result['verdict']}")
 
 
 def _train_baselines(

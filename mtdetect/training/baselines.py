@@ -133,9 +133,7 @@ class TfidfLogisticRegression:
     def _counts(self, texts: Sequence[str], jobs: int) -> Any:
         from scipy.sparse import vstack
 
-        counted = Parallel(n_jobs=jobs)(
-            delayed(_count_ngrams)(self.vectorizer, chunk) for chunk in _chunks(texts)
-        )
+        counted = Parallel(n_jobs=jobs)(delayed(_count_ngrams)(self.vectorizer, chunk) for chunk in _chunks(texts))
         return vstack(counted, format="csr")
 
 
@@ -164,6 +162,7 @@ class FastText:
         self._epochs = epochs
         self._seed = seed
         self._model: Any = None
+        self._direction: Floats = np.empty(0)
 
     def fit(self, rows: Rows, jobs: int = 1) -> None:
         """Learn from as many rows as given, drawn in proportion to their weight."""
@@ -192,17 +191,17 @@ class FastText:
                 seed=self._seed,
                 verbose=0,
             )
+        weights_of = dict(zip(self._model.get_labels(), self._model.get_output_matrix(), strict=True))
+        self._direction = (weights_of["__label__1"] - weights_of["__label__0"]).astype(np.float64)
 
     def score(self, texts: Sequence[str]) -> Floats:
         """Return the probability of machine translation of N texts, float64 (N,)."""
-        scores = np.full(len(texts), 0.5)
-        for i, text in enumerate(normalise(texts) if len(texts) else ()):
-            # The wrapper's predict() breaks under numpy 2; the extension underneath it does not.
-            found = self._model.f.predict(f"{text}\n", 1, 0.0, "strict")
-            if found:
-                probability = min(float(found[0][0]), 1.0)
-                scores[i] = probability if found[0][1] == "__label__1" else 1.0 - probability
-        return scores
+        # Probabilities from fastText end at 0.00001 and tie there; the scores below them do not.
+        if not len(texts):
+            return np.empty(0)
+        vectors = np.stack([self._model.get_sentence_vector(text) for text in normalise(texts)])
+        log_odds = vectors.astype(np.float64) @ self._direction
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
 
 
 class Perplexity:
@@ -244,9 +243,7 @@ class Perplexity:
         ids, position, _ = self._encode(human)
         counts = count(ids, position, self._order, self._pieces.get_piece_size())
         once = [1, 1, *[2] * (self._order - 2)]
-        self._model = combine(
-            {"human": estimate(counts)}, [Channel("human", "human", None, 0.1)], {"human": once}
-        )
+        self._model = combine({"human": estimate(counts)}, [Channel("human", "human", None, 0.1)], {"human": once})
         fitted = kept_out & (rows.weight > 0)
         rows = rows.take(fitted if len(np.unique(rows.label[fitted])) == 2 else rows.weight > 0)
         self._link.fit(self._values(rows.text)[:, None], rows.label, sample_weight=balanced_weights(rows))

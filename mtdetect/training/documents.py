@@ -39,3 +39,12 @@ def assemble(rows: Rows, sentences: int = SENTENCES) -> tuple[Rows, NDArray[np.i
     # A rating speaks of one sentence, not of the document.
     made.columns["quality"] = made.columns["pair"].copy()
     return made, members
+
+
+def mean_log_odds(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores (D,) of documents from the scores (D, S) of their sentences; NaN if none has one."""
+    inside = np.clip(scores, 1e-6, 1 - 1e-6)
+    odds = np.log(inside / (1 - inside))
+    scored = np.isfinite(odds)
+    mean = np.where(scored, odds, 0.0).sum(axis=1) / np.maximum(scored.sum(axis=1), 1)
+    return np.where(scored.any(axis=1), 1 / (1 + np.exp(-mean)), np.nan)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mtdetect.training import metrics
-from mtdetect.training.documents import SENTENCES, assemble
+from mtdetect.training.documents import SENTENCES, assemble, mean_log_odds
 from mtdetect.training.evaluation_sets import (
     DEFAULT_BREAKDOWNS,
     EvaluationSet,
@@ -68,6 +68,7 @@ def evaluate(
     *,
     document_scorers: Mapping[str, Scorer] | None = None,
     thresholds: Mapping[str, Mapping[str, float]] | None = None,
+    abstain_with: Mapping[str, str] | None = None,
     by: Sequence[str] = DEFAULT_BREAKDOWNS,
     clean_limit: int | None = None,
     resamples: int = RESAMPLES,
@@ -84,6 +85,8 @@ def evaluate(
             log-odds of its sentences.
         thresholds: by scorer and level (``"sentence"``, ``"document"``), its own threshold for 1% false
             positives, checked beside the empirical one.
+        abstain_with: by scorer, another scorer whose unscored rows it leaves unscored too, so that a baseline
+            is not charged for rows (too short, not English) that a detector may decline.
         by: breakdowns of the test split (see :mod:`mtdetect.training.evaluation_sets`).
         clean_limit: at most this many rows of each clean collection (see ``evaluation_rows``).
         resamples: bootstrap resamples over content groups.
@@ -99,15 +102,17 @@ def evaluate(
     own = thresholds or {}
     settings = _Settings(resamples, seed, {name: dict(own.get(name, {})) for name in scorers})
     scores = {name: _checked(name, scorer(rows.text), len(rows)) for name, scorer in scorers.items()}
+    _abstain(scores, abstain_with or {})
     levels = {"sentence": _level("sentence", rows, scores, build(rows, by), settings)}
     pieces, members = assemble(rows)
     if len(pieces):
         document_scores = {
             name: _checked(name, document_scorers[name](pieces.text), len(pieces))
             if document_scorers and name in document_scorers
-            else _mean_log_odds(scores[name][members])
+            else mean_log_odds(scores[name][members])
             for name in scorers
         }
+        _abstain(document_scores, abstain_with or {})
         by_document = [name for name in by if name not in ("length", "rating")]
         levels["document"] = _level("document", pieces, document_scores, build(pieces, by_document), settings)
     else:
@@ -121,6 +126,7 @@ def evaluate(
             "resamples": resamples,
             "seed": seed,
             "document_sentences": SENTENCES,
+            "abstain_with": dict(abstain_with or {}),
             "levels": levels,
         }
     )
@@ -160,9 +166,7 @@ def _level(
             "groups": len(np.unique(rows.content[np.concatenate([one.mt, one.human])])),
             "against_clean": one.against_clean,
             "scorers": {
-                name: measure(
-                    one, rows, scores[name], sets, thresholds[name], settings.resamples, settings.seed
-                )
+                name: measure(one, rows, scores[name], sets, thresholds[name], settings.resamples, settings.seed)
                 for name in scores
             },
         }
@@ -197,18 +201,13 @@ def _level(
         "unscored": {name: int(np.isnan(scores[name]).sum()) for name in scores},
         "thresholds": {
             name: {str(rate): float(samples[0]) for rate, samples in thresholds[name].items()}
-            | (
-                {"own": settings.own_thresholds[name][level]}
-                if level in settings.own_thresholds[name]
-                else {}
-            )
+            | ({"own": settings.own_thresholds[name][level]} if level in settings.own_thresholds[name] else {})
             for name in scores
         },
         "sets": measured,
         "false_positives": false_positives,
         "reliability": {
-            name: metrics.reliability(scores[name][everything.mt], scores[name][everything.human])
-            for name in scores
+            name: metrics.reliability(scores[name][everything.mt], scores[name][everything.human]) for name in scores
         }
         if everything
         else {},
@@ -287,19 +286,13 @@ def _false_positives(
     } | {"unscored": int(np.isnan(scores).sum())}
 
 
+def _abstain(scores: dict[str, Floats], follow: Mapping[str, str]) -> None:
+    for name, leader in follow.items():
+        scores[name] = np.where(np.isnan(scores[leader]), np.nan, scores[name])
+
+
 def _checked(name: str, scores: ArrayLike, size: int) -> Floats:
     values = np.asarray(scores, dtype=np.float64)
     if values.shape != (size,):
-        raise ValueError(
-            f"scorer {name!r} returned shape {values.shape} for {size} texts; return one score a text"
-        )
+        raise ValueError(f"scorer {name!r} returned shape {values.shape} for {size} texts; return one score a text")
     return values
-
-
-def _mean_log_odds(scores: Floats) -> Floats:
-    """Score (D,) of documents from scores (D, S) of their sentences; NaN when none was scored."""
-    inside = np.clip(scores, 1e-6, 1 - 1e-6)
-    odds = np.log(inside / (1 - inside))
-    scored = np.isfinite(odds)
-    mean = np.where(scored, odds, 0.0).sum(axis=1) / np.maximum(scored.sum(axis=1), 1)
-    return np.where(scored.any(axis=1), 1 / (1 + np.exp(-mean)), np.nan)

@@ -92,6 +92,8 @@ def notes(data: Mapping[str, Any]) -> list[str]:
         f"{data['resamples']} bootstrap resamples of content groups (seed {data['seed']}). "
         "Thresholds are set on clean English of the same rows, every collection weighing the same."
     ]
+    for leader in sorted(set(data.get("abstain_with", {}).values())):
+        lines.append(f"Baselines leave unscored every row that {leader} leaves unscored.")
     for level, result in data["levels"].items():
         lines.append(
             f"{level}: {result['mt']:,} machine and {result['human']:,} human rows; thresholds from "
@@ -135,10 +137,7 @@ def _set_tables(heading: str, sets: Sequence[Mapping[str, Any]], scorers: Sequen
         Table(
             f"{heading}: {METRICS[key]}",
             [*size, *scorers],
-            [
-                start(one) + [interval(one["scorers"][name].get(key), key in SHARES) for name in scorers]
-                for one in sets
-            ],
+            [start(one) + [interval(one["scorers"][name].get(key), key in SHARES) for name in scorers] for one in sets],
             note,
         )
         for key in present
