@@ -45,9 +45,7 @@ def default_model() -> Path:
     for folder in (package / "models" / "default", package.parent / "models" / "default"):
         if (folder / MANIFEST).is_file():
             return folder
-    raise ModelError(
-        "the shipped model is missing from this installation; reinstall mtdetect, or name a model folder"
-    )
+    raise ModelError("the shipped model is missing from this installation; reinstall mtdetect, or name a model folder")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -58,9 +56,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     file = Path(path) / MANIFEST
     if not file.is_file():
-        raise ModelError(
-            f"{path}: not a model folder ({MANIFEST} is missing); name a folder written by mtdetect train"
-        )
+        raise ModelError(f"{path}: not a model folder ({MANIFEST} is missing); name a folder written by mtdetect train")
     try:
         if file.stat().st_size > _MAX_MANIFEST:
             raise ValueError("too large")
@@ -70,9 +66,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         if not isinstance(version, int) or not isinstance(files, dict):
             raise TypeError("wrong types")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(
-            f"{file}: not a readable manifest ({error}); train or copy the model again"
-        ) from None
+        raise ModelError(f"{file}: not a readable manifest ({error}); train or copy the model again") from None
     if version > FORMAT_VERSION:
         raise ModelError(
             f"{path}: model format {version} is newer than this mtdetect reads ({FORMAT_VERSION}); upgrade mtdetect"
@@ -192,20 +186,14 @@ def _npy_header(stream: Any) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     magic = stream.read(8)
     if magic[:6] != b"\x93NUMPY" or magic[6] not in (1, 2):
         raise ValueError("not an array")
-    length = (
-        struct.unpack("<H", stream.read(2))[0] if magic[6] == 1 else struct.unpack("<I", stream.read(4))[0]
-    )
+    length = struct.unpack("<H", stream.read(2))[0] if magic[6] == 1 else struct.unpack("<I", stream.read(4))[0]
     if length > 10_000:
         raise ValueError("array header too long")
     header = ast.literal_eval(stream.read(length).decode("latin-1"))
     description, shape, fortran = header["descr"], header["shape"], header["fortran_order"]
     if not isinstance(description, str) or (description not in _DTYPES and not _is_text(description)):
         raise ValueError(f"array type {description!r} is not plain numbers")
-    if (
-        not isinstance(shape, tuple)
-        or not all(isinstance(side, int) for side in shape)
-        or fortran is not False
-    ):
+    if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape) or fortran is not False:
         raise ValueError("array shape is not plain")
     return np.dtype(description), shape, fortran
 
@@ -223,9 +211,7 @@ def fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
     return digest.hexdigest()[:12]
 
 
-def save(
-    path: Path, manifest: dict[str, Any], pieces: bytes, arrays: Mapping[str, NDArray[Any]], card: str
-) -> Path:
+def save(path: Path, manifest: dict[str, Any], pieces: bytes, arrays: Mapping[str, NDArray[Any]], card: str) -> Path:
     """Write a model folder; it appears whole or not at all, and replaces an older one of the same name.
 
     Args:
@@ -249,8 +235,7 @@ def save(
         write_arrays(folder / ARRAYS, arrays)
         (folder / CARD).write_text(card, encoding="utf-8")
         files = {
-            file.name: {"size": file.stat().st_size, "sha256": file_hash(file)}
-            for file in sorted(folder.iterdir())
+            file.name: {"size": file.stat().st_size, "sha256": file_hash(file)} for file in sorted(folder.iterdir())
         }
         print_ = fingerprint(files)
         whole = {
@@ -260,9 +245,7 @@ def save(
             "signature": f"mtdetect-{manifest['name']} {manifest['version']} sha256:{print_}",
             "files": files,
         }
-        (folder / MANIFEST).write_text(
-            json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        (folder / MANIFEST).write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         old = Path(temporary) / "old"
         if path.exists():
             path.rename(old)

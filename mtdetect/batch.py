@@ -30,9 +30,7 @@ _LOWER = bytes(
     ord("0") if chr(code).isdigit() and code < 128 else ord(chr(code).lower()) if code < 128 else code
     for code in range(256)
 )
-_CHARACTER_KEYS = np.random.Generator(np.random.PCG64(20260202)).integers(
-    1, 1 << 63, size=256, dtype=np.uint64
-)
+_CHARACTER_KEYS = np.random.Generator(np.random.PCG64(20260202)).integers(1, 1 << 63, size=256, dtype=np.uint64)
 
 
 class _Powers:
@@ -205,7 +203,7 @@ class PieceEncoder:
 
     def encode(self, characters: Characters) -> Pieces:
         """Cut the lower-cased sentences into pieces."""
-        encoded = self.processor.EncodeAsIds(characters.lower) if characters.lower else []
+        encoded = self.processor.Encode(characters.lower, out_type=int, num_threads=1) if characters.lower else []
         count = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1
         start = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum(count, out=start[1:])
@@ -222,7 +220,9 @@ class PieceEncoder:
 
 
 def segment_sums(values: NDArray[np.generic], start: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return int64 (..., N) sums of integer (or bool) ``values`` (..., T) over the segments, exactly."""
-    total = np.zeros((*values.shape[:-1], values.shape[-1] + 1), dtype=np.int64)
-    np.cumsum(values, axis=-1, out=total[..., 1:])
-    return total[..., start[1:]] - total[..., start[:-1]]
+    """Return int64 (N,) sums of integers (or bools) (T,) over the segments, exactly; empty segments give 0."""
+    total = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=total[1:])
+    at = total.take(start)
+    result: NDArray[np.int64] = at[1:] - at[:-1]
+    return result

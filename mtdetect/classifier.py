@@ -51,7 +51,7 @@ class AdditiveClassifier:
         at = interval + np.arange(len(self.knots)) * self.knots.shape[1]
         flat = self.values.ravel()
         left = flat.take(at)
-        result = left + fraction * (flat.take(at + 1) - left)
+        result: NDArray[np.float64] = left + fraction * (flat.take(at + 1) - left)
         result[absent] = 0.0
         return result
 

@@ -152,18 +152,14 @@ class Detector:
     def _sentences(self, texts: Sequence[str | None]) -> _Sentences:
         """Score sentences in batches that fit the processor's cache."""
         n = len(texts)
-        result = _Sentences(
-            np.full(n, np.nan), np.zeros((n, len(FEATURES)), np.float32), np.full(n, EMPTY, np.uint8)
-        )
+        result = _Sentences(np.full(n, np.nan), np.zeros((n, len(FEATURES)), np.float32), np.full(n, EMPTY, np.uint8))
         model = self.model
         for start, end in _batches(texts):
             plain = normalise(texts[start:end])
             filled = [i for i, text in enumerate(plain) if text]
             if not filled:
                 continue
-            analysis = model.resources.analyse(
-                [plain[i] for i in filled] if len(filled) < len(plain) else plain
-            )
+            analysis = model.resources.analyse([plain[i] for i in filled] if len(filled) < len(plain) else plain)
             at = np.array(filled) + start
             codes = status_codes(analysis)
             contributions = model.sentence.contributions(compute(analysis))
@@ -304,9 +300,7 @@ def check_texts(texts: Iterable[Any], caller: str) -> list[str | None]:
         TypeError: a bare string or bytes, or an element that is neither a string nor None.
     """
     if isinstance(texts, str | bytes | bytearray):
-        raise TypeError(
-            f"{caller} takes a list of texts, not one {type(texts).__name__}; write {caller}([text])"
-        )
+        raise TypeError(f"{caller} takes a list of texts, not one {type(texts).__name__}; write {caller}([text])")
     checked: list[str | None] = list(texts)
     for i, text in enumerate(checked):
         if text is None or isinstance(text, str):
@@ -326,15 +320,14 @@ def _one(text: Any, caller: str) -> str:
 
 def _batches(texts: Sequence[str | None], limit: int = MAX_CHARACTERS) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of runs of texts, bounded in number and in characters."""
-    start, characters = 0, 0
-    for i, text in enumerate(texts):
-        size = min(len(text), limit) if text else 0
-        if i > start and (i - start >= _BATCH_TEXTS or characters + size > _BATCH_CHARACTERS):
-            yield start, i
-            start, characters = i, 0
-        characters += size
-    if start < len(texts):
-        yield start, len(texts)
+    sizes = [len(text) if text else 0 for text in texts]
+    total = np.concatenate([[0], np.cumsum(np.minimum(sizes, limit))])
+    start = 0
+    while start < len(texts):
+        end = int(np.searchsorted(total, total[start] + _BATCH_CHARACTERS, side="right")) - 1
+        end = min(max(end, start + 1), start + _BATCH_TEXTS, len(texts))
+        yield start, end
+        start = end
 
 
 def _scored(

@@ -121,9 +121,7 @@ class Experts:
         count = np.zeros(characters.size, dtype=np.int64)
         total = np.zeros((characters.size, self.weights.shape[1]), dtype=np.int64)
         by_word = self.kind == "words"
-        tokens = (
-            np.zeros((len(characters.words.key), self.weights.shape[1]), dtype=np.int32) if by_word else None
-        )
+        tokens = np.zeros((len(characters.words.key), self.weights.shape[1]), dtype=np.int32) if by_word else None
         for buckets, first, end in GRAM_MAKERS[self.kind](characters, self.bits):
             running = np.zeros((len(buckets) + 1, self.weights.shape[1]), dtype=np.int32)
             weights = self.weights.take(buckets, axis=0)

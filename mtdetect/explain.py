@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from mtdetect.classifier import probability
 from mtdetect.features import FEATURES, Analysis, compute
 from mtdetect.features.vocabulary import is_foreign, unknown_lower
-from mtdetect.function_words import FUNCTION_WORDS
 from mtdetect.model import Model
 from mtdetect.text import normalise_aligned
 from mtdetect.verdict import Span
@@ -84,7 +83,7 @@ def word_evidence(analysis: Analysis) -> NDArray[np.float64]:
     inner = pieces.position > 0
 
     def by_word(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(owner[inner], weights=values[inner], minlength=count)
+        return np.bincount(owner[inner], weights=values[inner], minlength=count).astype(np.float64)
 
     resources = analysis.resources
     scales = resources.pieces.scales
@@ -92,7 +91,7 @@ def word_evidence(analysis: Analysis) -> NDArray[np.float64]:
     combination = analysis.word_evidence.tokens
     assert combination is not None
     letters = analysis.is_letter
-    function = analysis.function < len(FUNCTION_WORDS)
+    function = analysis.is_function
     streams = np.stack(
         [
             by_word(pieces.scores.values[1] * scales[1]),
@@ -104,7 +103,8 @@ def word_evidence(analysis: Analysis) -> NDArray[np.float64]:
             is_foreign(analysis) & ~analysis.capitalised & ~function,
         ]
     )
-    return streams * np.array([weight for _, weight, _ in STREAMS])[:, None]
+    weighted: NDArray[np.float64] = streams * np.array([weight for _, weight, _ in STREAMS])[:, None]
+    return weighted
 
 
 def find_spans(text: str, analysis: Analysis) -> tuple[Span, ...]:

@@ -104,9 +104,7 @@ class Gate:
             TypeError: ``texts`` is a bare string, or holds something that is neither a string nor None.
         """
         if isinstance(texts, str | bytes):
-            raise TypeError(
-                "decide_batch takes a sequence of texts, not a bare string; use decide(text) for one"
-            )
+            raise TypeError("decide_batch takes a sequence of texts, not a bare string; use decide(text) for one")
         scored = self.detector.score_batch(texts, level=self.level)
         scores: list[float] = scored.scores.tolist()
         statuses: list[Status] = list(scored.statuses)
@@ -115,9 +113,7 @@ class Gate:
         for position, (score, status) in enumerate(zip(scores, statuses, strict=True)):
             if status != "scored":
                 decisions.append(Decision(self.unscorable, score, _UNSCORED[status], status, signature))
-            elif (
-                score >= self.review_threshold
-            ):  # the lower of the two: fewer false positives, higher threshold
+            elif score >= self.review_threshold:  # the lower of the two: fewer false positives, higher threshold
                 rejected = score >= self.reject_threshold
                 reasons = scored.reasons(position, limit=1)
                 why = reasons[0].sentence if reasons else "reads like garbled machine translation"

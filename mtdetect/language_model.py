@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtdetect.hash_table import HashTable, build
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _BASE_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
@@ -28,7 +31,7 @@ def id_keys(size: int) -> NDArray[np.uint64]:
     return np.random.Generator(np.random.PCG64(20260101)).integers(1, 1 << 63, size=size, dtype=np.uint64)
 
 
-def shift(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def shift(values: NDArray[Scalar]) -> NDArray[Scalar]:
     """Return the values one token later: what stood at ``i - 1`` now stands at ``i``; the first is zero."""
     moved = np.empty_like(values)
     moved[0] = 0
@@ -196,9 +199,7 @@ def _power(exponent: int) -> np.uint64:
     return np.uint64(pow(int(_BASE), exponent, 1 << 64))
 
 
-def context_keys(
-    counts_keys: NDArray[np.uint64], last: NDArray[np.int32], vocabulary: int
-) -> NDArray[np.uint64]:
+def context_keys(counts_keys: NDArray[np.uint64], last: NDArray[np.int32], vocabulary: int) -> NDArray[np.uint64]:
     """Return the keys of the n-grams without their last id."""
     return (counts_keys - _keys(vocabulary)[last]) * _BASE_INVERSE
 
@@ -244,7 +245,8 @@ def _discounts(adjusted: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([0.0, 0.5, 0.75, 0.9])  # too little text for the estimate
     y = n1 / (n1 + 2 * n2)
     raw = np.array([0.0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3])
-    return np.clip(raw, [0.0, 0.1, 0.2, 0.3], [0.0, 0.95, 1.95, 2.95])
+    discounts: NDArray[np.float64] = np.clip(raw, [0.0, 0.1, 0.2, 0.3], [0.0, 0.95, 1.95, 2.95])
+    return discounts
 
 
 @dataclass(frozen=True)
@@ -327,10 +329,7 @@ def _pack(
     keys = np.concatenate([union.keys for union, _ in stored])
     priority = np.concatenate([union.weight for union, _ in stored])
     cells = np.concatenate(
-        [
-            np.stack([quantise(logs, 127), quantise(backoffs[i + 1], 127)], axis=1)
-            for i, (_, logs) in enumerate(stored)
-        ]
+        [np.stack([quantise(logs, 127), quantise(backoffs[i + 1], 127)], axis=1) for i, (_, logs) in enumerate(stored)]
     ).astype(np.int8)
     order = np.argsort(-priority, kind="stable")
     table, slots = build(keys[order])
@@ -368,12 +367,10 @@ class _Union:
         for name, model in models.items():
             counts = model.counts
             kept = counts.raw[n - 1] >= minimum_counts[name][n - 1]
-            parts.append(
-                [column[n - 1][kept] for column in (counts.keys, counts.first, counts.last, counts.raw)]
-            )
+            parts.append([column[n - 1][kept] for column in (counts.keys, counts.first, counts.last, counts.raw)])
         keys, first, last, raw = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         unique, index, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        weight = np.bincount(inverse, weights=raw, minlength=len(unique))
+        weight = np.bincount(inverse, weights=raw, minlength=len(unique)).astype(np.float64)
         return cls(unique, first[index], last[index], weight)
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:

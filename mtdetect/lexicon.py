@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mtdetect.batch import DIGIT, MARK, Characters, Words, word_keys
-from mtdetect.function_words import FUNCTION_WORDS
+from mtdetect.batch import DIGIT, MARK, Characters
 from mtdetect.hash_table import HashTable
+from mtdetect.word_lists import FUNCTION_WORDS
 
 PAD_CLASS, START_CLASS = 0, 1
 _FIRST_MARK_CLASS = 2
 _FIRST_NUMBER_CLASS = _FIRST_MARK_CLASS + 128
 _FIRST_ENDING_CLASS = _FIRST_NUMBER_CLASS + 8
 _ENDINGS = tuple(
-    ["ing", "ion", "ity", "ess", "ent", "ant", "nce", "ful", "ous", "ive", "ble", "ism", "ist", "ate", "ize", "ise", "ify", "est", "ers", "ors", "ies", "ics", "ary", "ory", "ian", "ish", "men", "man", "son", "ngs", "nts", "ons", "ure", "age", "ade", "ine", "ile", "ite", "ude", "ght", "ver", "ter", "her", "der", "nal", "cal", "ial", "ual", "ary", "tor", "tic", "sed", "ted", "ned", "red", "led", "ked", "ded", "ves", "ges", "ces", "ses", "tes", "nes", "les", "res", "ass", "oss", "out", "own", "old", "ill", "all", "ear", "eer", "air", "ool", "ock", "ack", "ick", "ell", "ard", "ord"]
+    "ing ion ity ess ent ant nce ful ous ive ble ism ist ate ize ise ify est ers ors ies ics ary ory ian ish men man son"
+    " ngs nts ons ure age ade ine ile ite ude ght ver ter her der nal cal ial ual ary tor tic sed ted ned red led ked ded"
+    " ves ges ces ses tes nes les res ass oss out own old ill all ear eer air ool ock ack ick ell ard ord".split()
 ) + tuple(
-    ["ed", "er", "or", "ly", "al", "ic", "es", "en", "th", "ty", "cy", "ry", "ss", "us", "an", "on", "le", "et", "in", "el", "ar", "ay", "ow", "oo", "ee", "ea", "ts", "ds", "ks", "ps", "ms", "ns", "rs", "ls", "gs", "ct", "pt", "st", "nt", "nd", "nk", "rk", "rt", "rm", "ne", "te", "se", "ce", "ge", "ve", "de", "ke", "me", "pe", "be"]
+    "ed er or ly al ic es en th ty cy ry ss us an on le et in el ar ay ow oo ee ea ts ds ks ps ms ns rs ls gs ct pt st nt nd"
+    " nk rk rt rm ne te se ce ge ve de ke me pe be".split()
 ) + tuple("abcdefghijklmnopqrstuvwxyz")  # fmt: skip
 _FIRST_WORD_CLASS = _FIRST_ENDING_CLASS + len(_ENDINGS) + 1
 CLASSES = _FIRST_WORD_CLASS + len(FUNCTION_WORDS)
@@ -48,13 +51,11 @@ class WordFacts:
         known: bool (W,), in the lexicon.
         frequency: int16 (W,), 10 * log10 of occurrences in a billion words; 0 when unknown.
         name_share: uint8 (W,), share of 255 in which the word is capitalised inside sentences.
-        word_class: int64 (W,), class id.
     """
 
     known: NDArray[np.bool_]
     frequency: NDArray[np.int16]
     name_share: NDArray[np.uint8]
-    word_class: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,6 @@ class Lexicon:
             known=known,
             frequency=np.where(known, cells[:, 0], 0).astype(np.int16),
             name_share=np.where(known, cells[:, 1], 0).astype(np.uint8),
-            word_class=word_classes(characters),
         )
 
     def near_misses(self, characters: Characters, index: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -121,43 +121,31 @@ def without_letter(
     """Hash words with the letter at ``place`` left out (not the plain word hash: parts are hashed apart)."""
     head = characters.hashes(begin, begin + place)
     tail = characters.hashes(begin + place + 1, end)
-    return head * np.uint64(0x9E3779B97F4A7C15) + tail + place.astype(np.uint64)
+    keys: NDArray[np.uint64] = head * np.uint64(0x9E3779B97F4A7C15) + tail + place.astype(np.uint64)
+    return keys
 
 
-_FUNCTION_KEYS = word_keys(FUNCTION_WORDS)
-_FUNCTION_ORDER = np.argsort(_FUNCTION_KEYS)
-_FUNCTION_SORTED = _FUNCTION_KEYS[_FUNCTION_ORDER]
-_FUNCTION_SLOTS = 1 << 13
-_FUNCTION_SHIFT = np.uint64(64 - 13)
+def word_classes(characters: Characters, listed: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Return int64 (W,) class ids: the word itself for function words and marks, else number or ending.
 
-
-def word_index(words: Words, listed: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return int64 (W,) position of each word in a list of keys, -1 where it does not stand in it."""
-    order = np.argsort(listed)
-    at = np.searchsorted(listed[order], words.key)
-    at[at == len(listed)] = 0
-    position = order[at]
-    return np.where(listed[position] == words.key, position, -1)
-
-
-def word_classes(characters: Characters) -> NDArray[np.int64]:
-    """Return int64 (W,) class ids: the word itself for function words and marks, else number or ending."""
+    Args:
+        characters: the batch.
+        listed: int16 (W,), places in the word lists (see :func:`mtdetect.word_lists.listed`).
+    """
     words = characters.words
     last = words.end - 1
-    number = _LETTER_NUMBER[characters.folded]
     length = words.end - words.begin
-    tail = number[last]
-    middle = np.where(length > 1, number[last - 1], 0)
-    head = np.where(length > 2, number[last - 2], 0)
-    result = _ENDING[(head * 27 + middle) * 27 + tail]
-    result = np.where(words.kind == MARK, _FIRST_MARK_CLASS + (characters.folded[last] & 127), result)
-    result = np.where(words.kind == DIGIT, _FIRST_NUMBER_CLASS + np.minimum(length, 7), result)
-    function = function_word(words)
-    return np.where(function >= 0, _FIRST_WORD_CLASS + function, result)
-
-
-def function_word(words: Words) -> NDArray[np.int64]:
-    """Return int64 (W,) position in :data:`FUNCTION_WORDS`, -1 for other words."""
-    at = np.searchsorted(_FUNCTION_SORTED, words.key)
-    at[at == len(_FUNCTION_SORTED)] = 0
-    return np.where(_FUNCTION_SORTED[at] == words.key, _FUNCTION_ORDER[at], -1)
+    folded = characters.folded
+    tail = _LETTER_NUMBER[folded.take(last)]
+    middle = _LETTER_NUMBER[folded.take(last - 1)] * (length > 1)
+    head = _LETTER_NUMBER[folded.take(np.maximum(last - 2, 0))] * (length > 2)
+    result: NDArray[np.int64] = _ENDING[(head * 27 + middle) * 27 + tail]
+    other = np.flatnonzero(words.kind >= DIGIT)
+    result[other] = np.where(
+        words.kind[other] == MARK,
+        _FIRST_MARK_CLASS + (folded[last[other]] & 127),
+        _FIRST_NUMBER_CLASS + np.minimum(length[other], 7),
+    )
+    function = np.flatnonzero(listed < len(FUNCTION_WORDS))
+    result[function] = _FIRST_WORD_CLASS + listed[function]
+    return result

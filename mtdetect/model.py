@@ -58,7 +58,7 @@ class Model:
         logits = np.array([row["logit"] for row in tables[level]["rates"]])
         if not rates[0] <= false_positive_rate <= rates[-1]:
             raise ValueError(
-                f"false_positive_rate is {false_positive_rate!r}; this model's table holds {rates[0]:g} to {rates[-1]:g}"
+                f"false_positive_rate is {false_positive_rate!r}; this model knows {rates[0]:g} to {rates[-1]:g}"
             )
         logit = np.interp(np.log(false_positive_rate), np.log(rates), logits)
         return float(1.0 / (1.0 + np.exp(-logit)))
@@ -106,7 +106,7 @@ def load_model(path: Path) -> Model:
     manifest, pieces, arrays = load_files(path)
     if manifest.get("features") != feature_list():
         raise ModelError(
-            f"{path}: trained for other features than this mtdetect has; retrain it, or install the version that wrote it"
+            f"{path}: made for other features than this mtdetect has; retrain it, or install the version it came from"
             f" ({manifest.get('library_versions', {}).get('mtdetect', 'not recorded')})"
         )
     try:

@@ -41,9 +41,7 @@ class Scored:
         return reasons(self.contributions[index], self.features, limit)
 
 
-def reasons(
-    contributions: NDArray[np.floating], features: tuple[Feature, ...], limit: int
-) -> tuple[Reason, ...]:
+def reasons(contributions: NDArray[np.floating], features: tuple[Feature, ...], limit: int) -> tuple[Reason, ...]:
     """Return the strongest positive contributions as reasons.
 
     A family speaks once, through its strongest feature, with what its features add up to.

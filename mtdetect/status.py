@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from mtdetect.features import Analysis
 from mtdetect.features.vocabulary import is_foreign
-from mtdetect.function_words import FUNCTION_WORDS
 from mtdetect.text import OTHER_LETTER
 from mtdetect.verdict import Status
 
@@ -28,7 +27,7 @@ def status_codes(analysis: Analysis) -> NDArray[np.uint8]:
     """
     letter = analysis.is_letter
     letters = analysis.word_sums(letter)
-    function = analysis.word_sums(analysis.function < len(FUNCTION_WORDS))
+    function = analysis.word_sums(analysis.is_function)
     foreign = analysis.word_sums(is_foreign(analysis))
     small = letter & ~analysis.capitalised
     known = analysis.word_sums(small & analysis.facts.known)

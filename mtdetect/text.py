@@ -109,6 +109,7 @@ _RULES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_FOREIGN_RUN = re.compile("[^ -?A-_a-~]+")  # everything but printable ASCII without ` and @
 _LINK = re.compile(r"(?:https?://|www\.)[^ \n]*")
 
 
@@ -121,13 +122,47 @@ def normalise(texts: Sequence[str | None]) -> list[str]:
     >>> normalise(["He said:\\u00a0“It&#39;s  fine” .", None])
     ["He said: It's fine", '']
     """
-    folded = [_fold_text(text) for text in texts]
-    joined = " " + " \n ".join(folded) + " "
-    if "http" in joined or "www." in joined:
-        joined = _LINK.sub("link", joined)
-    for old, new in _RULES:
-        joined = joined.replace(old, new)
-    return [line.strip(_EDGES) for line in joined.split("\n")]
+    lines = [_fold_text(text) for text in texts]
+    unruly = _unruly(lines)
+    if unruly:
+        joined = " " + " \n ".join([lines[i] for i in unruly]) + " "
+        if "http" in joined or "www." in joined:
+            joined = _LINK.sub("link", joined)
+        for old, new in _RULES:
+            joined = joined.replace(old, new)
+        for i, line in zip(unruly, joined.split("\n"), strict=True):
+            lines[i] = line
+    return [line.strip(_EDGES) for line in lines]
+
+
+def _unruly_pairs() -> NDArray[np.bool_]:
+    """Return bool (128 * 128,): pairs of characters without which no rule and no link applies to a line."""
+    pairs = {(":", "/"), ("w", "w"), ("n", "'")}
+    for old, _ in _RULES:
+        if old != " n't":  # told by n', for a space and an n are everywhere
+            pairs |= {(old[0], old[1])} if len(old) > 1 else {(old, chr(code)) for code in range(128)}
+    flags = np.zeros((128, 128), dtype=bool)
+    for first, second in pairs:
+        flags[ord(first), ord(second)] = True
+    # The edge of a line counts as a space.
+    flags[10] |= flags[32]
+    flags[:, 10] |= flags[:, 32]
+    flags[10, 32] = flags[32, 10] = flags[10, 10] = False
+    return flags.ravel()
+
+
+_UNRULY = _unruly_pairs()
+
+
+def _unruly(lines: list[str]) -> list[int]:
+    """Return the numbers of the lines that a rule may change."""
+    codes = np.frombuffer(("\n" + "\n".join(lines) + "\n").encode("ascii"), dtype=np.uint8)
+    at = np.flatnonzero(_UNRULY[codes[:-1].astype(np.uint16) * 128 + codes[1:]])
+    if not len(at):
+        return []
+    lines_before = np.searchsorted(np.flatnonzero(codes == 10), at + 1) - 1
+    numbers: list[int] = np.unique(lines_before).tolist()
+    return numbers
 
 
 def _fold_text(text: str | None) -> str:
@@ -138,8 +173,12 @@ def _fold_text(text: str | None) -> str:
     if "&" in text:
         text = _ENTITY.sub(_unescape, _ENTITY.sub(_unescape, text))
     if not (text.isascii() and text.isprintable()) or "`" in text or "@" in text:
-        text = text.translate(_FOLDING)
+        text = _FOREIGN_RUN.sub(_fold_run, text)
     return text
+
+
+def _fold_run(match: re.Match[str]) -> str:
+    return match.group().translate(_FOLDING)
 
 
 def _unescape(match: re.Match[str]) -> str:

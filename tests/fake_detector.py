@@ -63,9 +63,7 @@ class FakeDetector:
 
     def check(self, text: str) -> SentenceVerdict:
         score, status = self._score(text)
-        spans = tuple(
-            Span(m.start(), m.end(), m.group(), 1.0, "has zz") for m in re.finditer(r"\w*zz\w*", text)
-        )
+        spans = tuple(Span(m.start(), m.end(), m.group(), 1.0, "has zz") for m in re.finditer(r"\w*zz\w*", text))
         scored = self.score_batch([text])
         return SentenceVerdict(
             text,
@@ -81,13 +79,9 @@ class FakeDetector:
         score = self._score(text)[0]
         logit = math.log(score / (1 - score))
         parts = [
-            Contribution(
-                f"feature_{i}", "lexicon", f"what feature {i} notices", math.nan if i == 3 else i, 0.01 * i
-            )
+            Contribution(f"feature_{i}", "lexicon", f"what feature {i} notices", math.nan if i == 3 else i, 0.01 * i)
             for i in range(15)
         ]
         base = -1.0
         rest = logit - base - sum(part.contribution for part in parts)
-        return Explanation(
-            base, (Contribution("zz_share", "lexicon", _REASON, score, rest), *parts), logit, score
-        )
+        return Explanation(base, (Contribution("zz_share", "lexicon", _REASON, score, rest), *parts), logit, score)

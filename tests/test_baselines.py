@@ -22,9 +22,7 @@ def sentences(seed: int, count: int, garbled: bool) -> list[str]:
     generator = np.random.default_rng(seed)
     made = []
     for _ in range(count):
-        subject, verb, place, time = (
-            part[generator.integers(len(part))] for part in (SUBJECTS, VERBS, OBJECTS, TIMES)
-        )
+        subject, verb, place, time = (part[generator.integers(len(part))] for part in (SUBJECTS, VERBS, OBJECTS, TIMES))
         if garbled:
             made.append(f"{subject} the has {verb} of {place} in {time} by the his")
         else:

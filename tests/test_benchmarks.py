@@ -15,9 +15,7 @@ SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if path.name != "comm
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_has_help_and_stands_in_the_readme(script: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(FOLDER / script), "--help"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, str(FOLDER / script), "--help"], capture_output=True, text=True, check=True)
     assert "--json" in done.stdout
     assert f"python benchmarks/{script}" in (FOLDER / "README.md").read_text(encoding="utf-8")
 

@@ -81,9 +81,7 @@ class TestErrorPolicy:
         assert result.stderr.startswith("mtdetect: standard input, row 2: invalid JSON")
         assert "--errors skip" in result.stderr
         out = tmp_path / "out.jsonl"
-        assert (
-            run("score", "--format", "jsonl", "--errors", "fail", "-o", out, input=self.DATA).exit_code == 4
-        )
+        assert run("score", "--format", "jsonl", "--errors", "fail", "-o", out, input=self.DATA).exit_code == 4
         assert list(tmp_path.iterdir()) == []
 
     def test_null_is_empty_and_no_error(self, run: Run) -> None:
@@ -224,9 +222,7 @@ class TestFiles:
         monkeypatch.setattr(mtdetect, "load", lambda: 1 / 0, raising=False)
         result = CliRunner().invoke(main, ["score"], input=CLEAN)
         assert result.exit_code == 1
-        assert result.stderr.startswith(
-            "mtdetect: unexpected ZeroDivisionError: division by zero; mtdetect --debug"
-        )
+        assert result.stderr.startswith("mtdetect: unexpected ZeroDivisionError: division by zero; mtdetect --debug")
         assert result.stderr.count("\n") == 1
         result = CliRunner().invoke(main, ["--debug", "score"], input=CLEAN)
         assert "Traceback" in result.stderr

@@ -82,10 +82,7 @@ def test_pair_wins_agree_with_counting(rows: list[tuple[int, int, bool]]) -> Non
     mt = [(group, score) for group, score, is_mt in rows if is_mt]
     human = [(group, score) for group, score, is_mt in rows if not is_mt]
     results = [
-        (score > other) + 0.5 * (score == other)
-        for group, score in mt
-        for partner, other in human
-        if group == partner
+        (score > other) + 0.5 * (score == other) for group, score in mt for partner, other in human if group == partner
     ]
     wins = metrics.pair_wins(
         [score for _, score in mt],

@@ -19,9 +19,7 @@ MANIFEST: dict[str, Any] = {
     "training": {
         "seed": 7,
         "recipe_name": "small",
-        "sources": [
-            {"file": "pairs.jsonl", "licence": "CC0", "human": 1200, "mt": 3400, "sha256": "ab" * 32}
-        ],
+        "sources": [{"file": "pairs.jsonl", "licence": "CC0", "human": 1200, "mt": 3400, "sha256": "ab" * 32}],
     },
     "library_versions": {"numpy": "2.0.0"},
 }

@@ -55,8 +55,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write_rows(path: Path, count: int, **fields: Any) -> Path:
     """Write paragraphs of one numbered sentence each, two to a document."""
     rows = [
-        {"text": f"The harbour keeps number {i} for the ferry.", "doc_id": f"d{i // 2}", **fields}
-        for i in range(count)
+        {"text": f"The harbour keeps number {i} for the ferry.", "doc_id": f"d{i // 2}", **fields} for i in range(count)
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

@@ -84,9 +84,7 @@ def roundtrip(
     )
     reporter = _Reporter()
     try:
-        progress = generate(
-            options, output, state or Path(f"{output}.state"), jobs, resume, timeout, reporter.report
-        )
+        progress = generate(options, output, state or Path(f"{output}.state"), jobs, resume, timeout, reporter.report)
     except (KeyboardInterrupt, SystemExit):
         click.echo("\nmtdetect: stopped; the same command with --resume goes on", err=True)
         raise

@@ -28,9 +28,7 @@ class Names(click.ParamType[tuple[str, ...]]):
     def __init__(self, known: Sequence[str]) -> None:
         self.known = known
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Split at commas, refusing unknown names."""
         if isinstance(value, tuple):
             return value
@@ -105,9 +103,7 @@ def row_options(command: Command) -> Command:
                 metavar="OUT",
                 help="Write the tables as Markdown.",
             ),
-            click.option(
-                "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."
-            ),
+            click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."),
             click.option("-q", "--quiet", is_flag=True, help="No progress on standard error."),
         )
     ):
@@ -157,9 +153,7 @@ def read_rows_and_corpus(
     return own, corpus if corpus is not None else own
 
 
-def write(
-    data: dict[str, Any], markdown: Callable[[], str], json_out: Path | None, markdown_out: Path | None
-) -> None:
+def write(data: dict[str, Any], markdown: Callable[[], str], json_out: Path | None, markdown_out: Path | None) -> None:
     """Write the results as JSON and the tables as Markdown, where asked for."""
     import orjson
 

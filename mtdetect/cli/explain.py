@@ -80,9 +80,7 @@ def _show(console: Console, detector: Detector, sentence: str, everything: bool)
     verdict = detector.check(sentence)
     console.print(mark(verdict.text, verdict.spans))
     if verdict.status != "scored":
-        why = {"too_short": "it is too short", "not_english": "it is not English"}.get(
-            verdict.status, "it is empty"
-        )
+        why = {"too_short": "it is too short", "not_english": "it is not English"}.get(verdict.status, "it is empty")
         console.print(f"no score: {why}", style="yellow")
         return
     word, style = ("garbled", "bold red") if verdict.flagged else ("ok", "green")
@@ -118,9 +116,7 @@ def _show_sum(console: Console, detector: Detector, verdict: SentenceVerdict, ev
         # as the difference of what is printed, so that the printed column adds up to the last digit
         printed = sum(round(part.contribution, digits) for part in shown) + round(explanation.base, digits)
         rest = round(explanation.logit, digits) - printed
-        table.add_row(
-            f"{rest:+.{digits}f}", f"{len(rows) - len(shown)} others", "", "the remaining features together"
-        )
+        table.add_row(f"{rest:+.{digits}f}", f"{len(rows) - len(shown)} others", "", "the remaining features together")
     table.add_row(
         f"{explanation.logit:+.{digits}f}",
         "= logit",

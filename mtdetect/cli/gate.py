@@ -59,9 +59,7 @@ _ACTIONS: tuple[Action, ...] = ("pass", "review", "reject")
 )
 @click.option("--pass", "pass_out", type=OUT_FILE, metavar="FILE", help="Write rows that pass here.")
 @click.option("--reject", "reject_out", type=OUT_FILE, metavar="FILE", help="Write rejected rows here.")
-@click.option(
-    "--review-out", type=OUT_FILE, metavar="FILE", help="Write rows to review here; else they pass."
-)
+@click.option("--review-out", type=OUT_FILE, metavar="FILE", help="Write rows to review here; else they pass.")
 @click.option(
     "--max-rejected",
     type=Percent(zero=True),
@@ -116,13 +114,8 @@ def gate(
     if [str(path) for path in given].count("-") > 1:
         raise click.UsageError("only one output can be standard output; name files for the others")
     if review < max_false_positives:
-        if (
-            click.get_current_context().get_parameter_source("review")
-            is not click.core.ParameterSource.DEFAULT
-        ):
-            raise click.UsageError(
-                "--review counts rejected rows too: make it at least --max-false-positives"
-            )
+        if click.get_current_context().get_parameter_source("review") is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError("--review counts rejected rows too: make it at least --max-false-positives")
         review = max_false_positives
     detector = load_detector(model)
     try:
@@ -164,10 +157,7 @@ def gate(
     facts = {
         "verdict": "failed" if failed else "passed",
         "rows": tally.rows,
-        **{
-            name: counts[action]
-            for action, name in zip(_ACTIONS, ("passed", "review", "rejected"), strict=True)
-        },
+        **{name: counts[action] for action, name in zip(_ACTIONS, ("passed", "review", "rejected"), strict=True)},
         "unreadable": tally.unreadable,
         "share_rejected": share,
         "max_rejected": max_rejected,
@@ -198,9 +188,7 @@ def gate(
 class _Routes:
     """Sends each row to the output of its action, as it came or with the decision added."""
 
-    def __init__(
-        self, streams: dict[Action, BinaryIO], reader: RowReader, first: Chunk | None, annotate: bool
-    ) -> None:
+    def __init__(self, streams: dict[Action, BinaryIO], reader: RowReader, first: Chunk | None, annotate: bool) -> None:
         self._streams = streams
         self._writers: dict[Action, RowWriter] = {}
         if not annotate:
@@ -222,9 +210,7 @@ class _Routes:
             if action not in self._writers:
                 stream.write(b"".join([chunk.raws[position] for position in keep]))
                 continue
-            values = [
-                dict(zip(self._added, _cells(chunk, i, actions[i], decisions[i]), strict=True)) for i in keep
-            ]
+            values = [dict(zip(self._added, _cells(chunk, i, actions[i], decisions[i]), strict=True)) for i in keep]
             self._writers[action].write(chunk.select(keep), values)
 
 

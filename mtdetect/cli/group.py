@@ -35,9 +35,7 @@ class LazyGroup(click.Group):
         homes: command name to module under ``mtdetect.cli``, where it is not the name itself.
     """
 
-    def __init__(
-        self, *args: Any, commands_help: Mapping[str, str], homes: Mapping[str, str], **options: Any
-    ) -> None:
+    def __init__(self, *args: Any, commands_help: Mapping[str, str], homes: Mapping[str, str], **options: Any) -> None:
         super().__init__(*args, **options)
         self._help = dict(commands_help)
         self._homes = dict(homes)

@@ -56,7 +56,5 @@ def card(manifest: dict[str, Any], folder: Path) -> list[tuple[str, str]]:
         lines.append(("trained on", f"{source.get('file', '?')}: {counts} rows"))
     versions = manifest.get("library_versions", {})
     if versions:
-        lines.append(
-            ("made with", ", ".join(f"{library} {version}" for library, version in versions.items()))
-        )
+        lines.append(("made with", ", ".join(f"{library} {version}" for library, version in versions.items())))
     return [(label, value) for label, value in lines if value]

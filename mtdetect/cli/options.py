@@ -46,9 +46,7 @@ class Percent(click.ParamType[float]):
         if written.endswith("%"):
             share /= 100
         elif share >= 1:
-            self.fail(
-                f"{value!r} could be a share or a percentage; write {number}% or a number below 1", param, ctx
-            )
+            self.fail(f"{value!r} could be a share or a percentage; write {number}% or a number below 1", param, ctx)
         if not (0 <= share <= 1) or (share == 0 and not self.zero):
             self.fail(f"{value!r} is out of range; write a share above 0% and up to 100%", param, ctx)
         return share
@@ -101,9 +99,7 @@ def input_options(command: Command) -> Command:
                 show_default=True,
                 help="Rows that cannot be read: keep them marked, leave them out, or stop.",
             ),
-            click.option(
-                "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."
-            ),
+            click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."),
             click.option("-q", "--quiet", is_flag=True, help="No progress and no summary on standard error."),
         )
     ):

@@ -119,17 +119,13 @@ def score(
 
     incoming = inputs.chunks()
     first = next(incoming, None)
-    columns = inputs.first.columns or tuple(
-        dict.fromkeys(chain.from_iterable(first.records if first else ()))
-    )
+    columns = inputs.first.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
     added = free_names(names, columns, prefix)
     progress = Progress(not quiet and not on_terminal)
     chunks = chain(() if first is None else (first,), incoming)
     with Output(target) as stream:
         keep_bytes = made == inputs.first.format_name and not split
-        writer = _writer(
-            made, stream, columns, added, inputs.first.preamble if keep_bytes else b"", on_terminal
-        )
+        writer = _writer(made, stream, columns, added, inputs.first.preamble if keep_bytes else b"", on_terminal)
         for chunk, result in in_order(work, chunks, jobs):
             if not keep_bytes:
                 chunk.rebuilt = range(len(chunk))

@@ -33,9 +33,7 @@ class TableWriter(RowWriter):
 
     format_name = "table"
 
-    def __init__(
-        self, stream: BinaryIO, columns: Sequence[str], added: Sequence[str], terminal: bool = False
-    ) -> None:
+    def __init__(self, stream: BinaryIO, columns: Sequence[str], added: Sequence[str], terminal: bool = False) -> None:
         self._screen = io.StringIO()
         width = shutil.get_terminal_size().columns if terminal else _PLAIN_WIDTH
         self._console = Console(

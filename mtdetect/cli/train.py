@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from mtdetect.cli.options import IN_FILE
-
 
 @click.command("train")
 @click.argument("rows", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--recipe", type=IN_FILE, metavar="FILE", help="Recipe (TOML): features, sizes, sources, seeds."
+    "--recipe",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Recipe (TOML file, or the name of a built-in one): features, sizes, sources, seeds.",
 )
 @click.option(
     "--data",

@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mtdetect.batch import LETTER, Characters, PieceEncoder, Pieces, Words
+from mtdetect.batch import LETTER, Characters, PieceEncoder, Pieces, Words, segment_sums
 from mtdetect.expert import ExpertEvidence, Experts
-from mtdetect.function_words import FUNCTION_WORDS
 from mtdetect.language_model import LanguageModel, TokenScores
-from mtdetect.lexicon import START_CLASS, Lexicon, WordFacts, function_word
+from mtdetect.lexicon import START_CLASS, Lexicon, WordFacts, word_classes
+from mtdetect.word_lists import FUNCTION_WORDS, listed
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,41 @@ class Resources:
     def analyse(self, plain: Sequence[str]) -> Analysis:
         """Analyse N plain texts, each with at least one word."""
         return Analysis(self, Characters.of(plain))
+
+
+class Windows:
+    """Windows of a few tokens in a row that stay inside their sentence.
+
+    The first tokens of a sentence have shorter windows behind them.
+    """
+
+    def __init__(self, start: NDArray[np.int64], position: NDArray[np.int64]) -> None:
+        self._first = start[:-1]
+        self._position = position
+        self._before: dict[int, NDArray[np.int64]] = {}
+
+    def extreme(self, running: NDArray[np.int64], width: int, largest: bool) -> NDArray[np.int64]:
+        """Return int64 (N,) the largest (or smallest) sum of a window of each sentence.
+
+        Args:
+            running: int64 (T + 1,), running sums of the tokens' integers, 0 first.
+            width: tokens in a window.
+            largest: largest sum if true, smallest otherwise.
+        """
+        before = self._before.get(width)
+        if before is None:
+            index = np.arange(1, len(self._position) + 1)
+            before = self._before[width] = index - np.minimum(self._position + 1, width)
+        window = running[1:] - running.take(before)
+        result: NDArray[np.int64] = (np.maximum if largest else np.minimum).reduceat(window, self._first)
+        return result
+
+
+def running_sum(values: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return int64 (T + 1,) running sums, 0 first."""
+    running = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=running[1:])
+    return running
 
 
 @dataclass(frozen=True)
@@ -51,7 +86,13 @@ class Segments:
     @cached_property
     def length(self) -> NDArray[np.int64]:
         """int64 (N,), tokens without the start token, at least 1."""
-        return np.maximum(np.diff(self.start) - 1, 1)
+        length: NDArray[np.int64] = np.maximum(np.diff(self.start) - 1, 1)
+        return length
+
+    @cached_property
+    def windows(self) -> Windows:
+        """Windows over the tokens."""
+        return Windows(self.start, self.position)
 
 
 class Analysis:
@@ -73,10 +114,14 @@ class Analysis:
         return self.resources.lexicon.facts(self.characters)
 
     @cached_property
-    def function(self) -> NDArray[np.int64]:
-        """int64 (W,), position in the list of function words, one past its end for other words."""
-        found = function_word(self.words)
-        return np.where(found >= 0, found, len(FUNCTION_WORDS))
+    def listed(self) -> NDArray[np.int16]:
+        """int16 (W,), places of the words in the word lists, one past their end for other words."""
+        return listed(self.words)
+
+    @cached_property
+    def is_function(self) -> NDArray[np.bool_]:
+        """bool (W,), grammatical words."""
+        return self.listed < len(FUNCTION_WORDS)
 
     @cached_property
     def word_count(self) -> NDArray[np.int64]:
@@ -84,9 +129,15 @@ class Analysis:
         return np.maximum(np.diff(self.words.start), 1)
 
     @cached_property
+    def word_windows(self) -> Windows:
+        """Windows over the words."""
+        return Windows(self.words.start, self.words.position)
+
+    @cached_property
     def is_letter(self) -> NDArray[np.bool_]:
         """bool (W,), words made of letters."""
-        return self.words.kind == LETTER
+        letters: NDArray[np.bool_] = self.words.kind == LETTER
+        return letters
 
     @cached_property
     def capitalised(self) -> NDArray[np.bool_]:
@@ -104,9 +155,7 @@ class Analysis:
 
     def word_sums(self, values: NDArray[np.generic]) -> NDArray[np.int64]:
         """Return int64 (N,) exact sums of integers (W,) over the words of each sentence."""
-        total = np.zeros(len(values) + 1, dtype=np.int64)
-        np.cumsum(values, out=total[1:])
-        return total[self.words.start[1:]] - total[self.words.start[:-1]]
+        return segment_sums(values, self.words.start)
 
     @cached_property
     def piece_layout(self) -> Pieces:
@@ -123,7 +172,7 @@ class Analysis:
     @cached_property
     def classes(self) -> Segments:
         """Word classes with their language model scores."""
-        ids, position, start = class_layout(self.words, self.facts.word_class)
+        ids, position, start = class_layout(self.words, word_classes(self.characters, self.listed))
         return Segments(ids, position, start, self.resources.classes.score(ids, position))
 
     @cached_property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mtdetect.features.analysis import Analysis
-from mtdetect.features.registry import Family, Feature, Values, window_extreme
+from mtdetect.features.analysis import Analysis, running_sum
+from mtdetect.features.registry import Family, Feature, Values
 
-_SOURCE = "Popescu 2011, Studying translationese at the character level; Avner et al. 2016 (morphological and character cues)"
+_SOURCE = (
+    "Popescu 2011, Studying translationese at the character level; Avner et al. 2016 (morphological and character cues)"
+)
 
 FEATURES = (
     Feature("characters_garble", "experts", "letter sequences recall garbled translation", _SOURCE),
@@ -23,10 +25,9 @@ def compute(analysis: Analysis) -> list[Values]:
     """Return the expert features of a batch."""
     evidence = analysis.word_evidence
     assert evidence.tokens is not None
-    words = analysis.words
     scales = analysis.resources.word_experts.scales
     peaks = [
-        window_extreme(row, words.start, words.position, 4, largest=True) * scale
+        analysis.word_windows.extreme(running_sum(row), 4, largest=True) * scale
         for row, scale in zip(evidence.tokens, scales, strict=True)
     ]
     return [

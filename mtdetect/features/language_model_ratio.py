@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from mtdetect.batch import segment_sums
-from mtdetect.features.analysis import Analysis, Segments
-from mtdetect.features.registry import Family, Feature, Values, window_extreme
+from mtdetect.features.analysis import Analysis, Segments, running_sum
+from mtdetect.features.registry import Family, Feature, Values
 
-_SOURCE = "Kurokawa et al. 2009; Lembersky et al. 2012, Language models for machine translation: original vs. translated"
+_SOURCE = (
+    "Kurokawa et al. 2009; Lembersky et al. 2012, Language models for machine translation: original vs. translated"
+)
 _STATISTICS = (
     ("mean", "the wording as a whole is"),
     ("strength", "the evidence over the whole sentence is"),
@@ -38,28 +40,23 @@ def _family(unit: str, name: str, lead: str) -> Family:
     def compute(analysis: Analysis) -> list[Values]:
         segments = analysis.pieces if unit == "piece" else analysis.classes
         scales = (analysis.resources.pieces if unit == "piece" else analysis.resources.classes).scales
-        return [
-            value
-            for channel in (1, 2)
-            for value in ratio_statistics(segments, channel, float(scales[channel]))
-        ]
+        return [value for channel in (1, 2) for value in ratio_statistics(segments, channel, float(scales[channel]))]
 
     return Family(name, 1, features, compute)
 
 
 def ratio_statistics(segments: Segments, channel: int, scale: float) -> list[Values]:
     """Return the six statistics of one ratio channel."""
-    ratio = np.where(segments.position > 0, segments.scores.values[channel], 0).astype(np.int64)
-    total, positive = segment_sums(np.stack([ratio, ratio * scale > 0.4]), segments.start)
+    ratio = segments.scores.values[channel] * (segments.position > 0)
+    running = running_sum(ratio)
+    total = np.diff(running.take(segments.start))
+    positive = segment_sums(ratio * scale > 0.4, segments.start)
     length = segments.length
-    peaks = [
-        window_extreme(ratio, segments.start, segments.position, width, largest)
-        for width, largest in ((3, True), (7, True), (7, False))
-    ]
+    peaks = [segments.windows.extreme(running, width, largest) for width, largest in ((3, True), (7, True), (7, False))]
     return [
         total / length * scale,
         total / np.sqrt(length) * scale,
-        *(peak * scale for peak in peaks),
+        *(np.asarray(peak * scale, dtype=np.float64) for peak in peaks),
         positive / length,
     ]
 

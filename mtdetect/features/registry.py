@@ -45,37 +45,3 @@ class Family:
     version: int
     features: tuple[Feature, ...]
     compute: Callable[[Analysis], list[Values]]
-
-
-_FAR = np.int64(1 << 40)
-
-
-def window_extreme(
-    values: NDArray[np.integer],
-    start: NDArray[np.int64],
-    position: NDArray[np.int64],
-    width: int,
-    largest: bool,
-) -> NDArray[np.int64]:
-    """Return int64 (N,) the largest (or smallest) sum over ``width`` tokens in a row of each sentence.
-
-    Sentences shorter than the window give the sum of what they have.
-
-    Args:
-        values: integers (T,).
-        start: int64 (N + 1,), segment starts; no segment is empty.
-        position: int64 (T,), place of each token in its segment.
-        width: tokens in a window.
-        largest: largest sum if true, smallest otherwise.
-    """
-    running = np.cumsum(values, dtype=np.int64)
-    window = running.copy()
-    window[width:] -= running[:-width]
-    before = np.repeat(running[start[:-1]] - values[start[:-1]], np.diff(start))
-    short = position < width - 1
-    head = (running - before)[short]
-    last = np.zeros(len(values), dtype=bool)
-    last[start[1:] - 1] = True
-    window[short] = np.where(last[short], head, -_FAR if largest else _FAR)
-    reduce = np.maximum if largest else np.minimum
-    return reduce.reduceat(window, start[:-1])

@@ -6,7 +6,6 @@ import numpy as np
 
 from mtdetect.features.analysis import Analysis
 from mtdetect.features.registry import Family, Feature, Values
-from mtdetect.function_words import FUNCTION_WORDS
 
 _SOURCE = "Bentivogli et al. 2016; Toral 2019, Post-editese (lexical variety)"
 REACH = 12
@@ -24,7 +23,7 @@ def compute(analysis: Analysis) -> list[Values]:
     """Return the repetition features of a batch."""
     words = analysis.words
     key, position = words.key, words.position
-    function = analysis.function < len(FUNCTION_WORDS)
+    function = analysis.is_function
     content = analysis.is_letter & ~function & (words.end - words.begin > 2)
     pair = np.zeros_like(key)
     pair[1:] = key[1:] + key[:-1] * np.uint64(0xA0761D6478BD642F)

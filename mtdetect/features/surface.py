@@ -7,7 +7,6 @@ import numpy as np
 from mtdetect.batch import DIGIT, MARK
 from mtdetect.features.analysis import Analysis
 from mtdetect.features.registry import Family, Feature, Values
-from mtdetect.function_words import FUNCTION_WORDS
 
 _VOLANSKY = "Volansky et al. 2015, On the features of translationese"
 
@@ -32,7 +31,7 @@ def compute(analysis: Analysis) -> list[Values]:
     mark = words.kind == MARK
     comma = characters.folded[words.begin] == ord(",")
     inside = (words.position > 0) & analysis.capitalised
-    function = analysis.function < len(FUNCTION_WORDS)
+    function = analysis.is_function
     long_enough = words.end - words.begin > 1
     capital = (characters.cased >= ord("A")) & (characters.cased <= ord("Z"))
     running = np.zeros(len(capital) + 1, dtype=np.int64)

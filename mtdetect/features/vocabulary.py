@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mtdetect.batch import word_keys
 from mtdetect.features.analysis import Analysis
 from mtdetect.features.registry import Family, Feature, Values
-from mtdetect.function_words import FOREIGN_FUNCTION_WORDS, FUNCTION_WORDS
+from mtdetect.word_lists import FOREIGN_FUNCTION_WORDS, members
 
 _GAMON = "Gamon et al. 2005, Sentence-level MT evaluation without reference translations"
 _BLATZ = "Blatz et al. 2004, Confidence estimation for machine translation"
@@ -28,19 +28,17 @@ FEATURES = (
 RARE = 35
 """Frequency (10 log10 a billion words) under which a word is rare: about three in a million."""
 
-_FOREIGN = np.sort(word_keys(FOREIGN_FUNCTION_WORDS))
+_FOREIGN = members(FOREIGN_FUNCTION_WORDS)
 
 
-def is_foreign(analysis: Analysis) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def is_foreign(analysis: Analysis) -> NDArray[np.bool_]:
     """Return bool (W,), words that are frequent in another language and not in English."""
-    key = analysis.words.key
-    at = np.minimum(np.searchsorted(_FOREIGN, key), len(_FOREIGN) - 1)
-    return _FOREIGN[at] == key
+    return _FOREIGN.take(analysis.listed)
 
 
-def unknown_lower(analysis: Analysis) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def unknown_lower(analysis: Analysis) -> NDArray[np.bool_]:
     """Return bool (W,), unknown words in small letters (of sentences that use capitals at all)."""
-    cased = np.repeat(analysis.has_case, np.diff(analysis.words.start))
+    cased = analysis.has_case.take(analysis.words.sentence)
     return analysis.is_letter & ~analysis.facts.known & ~analysis.capitalised & cased
 
 
@@ -48,7 +46,7 @@ def compute(analysis: Analysis) -> list[Values]:
     """Return the vocabulary features of a batch."""
     facts = analysis.facts
     letter = analysis.is_letter
-    content = letter & (analysis.function == len(FUNCTION_WORDS))
+    content = letter & ~analysis.is_function
     plain = content & facts.known & (facts.name_share < 128)
     contents = np.maximum(analysis.word_sums(plain), 1)
     frequency = analysis.word_sums(np.where(plain, facts.frequency, 0))
@@ -75,7 +73,7 @@ def compute(analysis: Analysis) -> list[Values]:
     ]
 
 
-def _with_case(values: Values, cased: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Values:
+def _with_case(values: Values, cased: NDArray[np.bool_]) -> Values:
     """Blank values that mean nothing where a sentence has no capitals."""
     return np.where(cased, values, np.nan)
 

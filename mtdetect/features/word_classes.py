@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtdetect.batch import segment_sums
-from mtdetect.features.analysis import Analysis
-from mtdetect.features.registry import Family, Feature, Values, window_extreme
-from mtdetect.function_words import (
+from mtdetect.features.analysis import Analysis, running_sum
+from mtdetect.features.registry import Family, Feature, Values
+from mtdetect.word_lists import (
     AUXILIARIES,
     CONJUNCTIONS,
     DETERMINERS,
-    FUNCTION_WORDS,
+    LISTED,
     PREPOSITIONS,
     PRONOUNS,
-    QUANTIFIERS,
+    members,
 )
 
 _BARONI = "Baroni and Bernardini 2006, A new approach to the study of translationese"
@@ -23,9 +24,7 @@ _GAMON = "Gamon et al. 2005, Sentence-level MT evaluation without reference tran
 
 FEATURES = (
     Feature("class_gain", "word_classes", "the order of word kinds is unusual for English", _GAMON),
-    Feature(
-        "class_worst_window", "word_classes", "a stretch puts word kinds in an order English does not", _GAMON
-    ),
+    Feature("class_worst_window", "word_classes", "a stretch puts word kinds in an order English does not", _GAMON),
     Feature("class_new", "word_classes", "word kinds stand side by side that seldom do", _GAMON),
     Feature("class_spread", "word_classes", "grammar is smooth in places and broken in others", _GAMON),
     Feature("function_share", "word_classes", "the share of grammatical words is unusual", _KOPPEL),
@@ -38,14 +37,18 @@ FEATURES = (
 )
 
 
-def _member(words: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    listed = set(words)
-    return np.array([*(word in listed for word in FUNCTION_WORDS), False])
+_GROUPS = (DETERMINERS, PREPOSITIONS, PRONOUNS, AUXILIARIES, CONJUNCTIONS)
+_FIELD = 1 << 12  # counts of all groups travel in one integer, 12 bits each: a sentence has fewer words
 
 
-_GROUPS = np.stack(
-    [_member(g) for g in (DETERMINERS, PREPOSITIONS, PRONOUNS, AUXILIARIES, CONJUNCTIONS, QUANTIFIERS)]
-)
+def _packed_groups() -> NDArray[np.int64]:
+    packed = np.zeros(len(LISTED) + 1, dtype=np.int64)
+    for place, words in enumerate(_GROUPS):
+        packed += members(words) * np.int64(_FIELD**place)
+    return packed
+
+
+_PACKED = _packed_groups()
 
 
 def compute(analysis: Analysis) -> list[Values]:
@@ -53,40 +56,36 @@ def compute(analysis: Analysis) -> list[Values]:
     segments = analysis.classes
     scale = float(analysis.resources.classes.scales[0])
     inner = segments.position > 0
-    gain = np.where(inner, segments.scores.values[0] - segments.scores.unigram[0], 0).astype(np.int64)
-    total, squares, new = segment_sums(
-        np.stack([gain, gain * gain, inner & (segments.scores.order <= 2)]), segments.start
-    )
+    gain = (segments.scores.values[0] - segments.scores.unigram[0]) * inner
+    running = running_sum(gain)
+    total = np.diff(running.take(segments.start))
+    squares = segment_sums(np.square(gain, dtype=np.int32), segments.start)
+    new = segment_sums(inner & (segments.scores.order <= 2), segments.start)
     length = segments.length
     mean = total / length
-    worst = window_extreme(gain, segments.start, segments.position, 4, largest=False)
-    is_function = analysis.function < len(FUNCTION_WORDS)
-    groups = _GROUPS[:5, analysis.function]
-    counts = [analysis.word_sums(row) for row in groups]
+    worst = segments.windows.extreme(running, 4, largest=False)
     words = analysis.word_count
-    run = _longest_run(analysis.is_letter & ~is_function, analysis)
+    counts = analysis.word_sums(_PACKED.take(analysis.listed))
     return [
         mean * scale,
         worst * scale,
         new / length,
         np.sqrt(np.maximum(squares / length - mean * mean, 0.0)) * scale,
-        analysis.word_sums(is_function) / words,
-        *(count / words for count in counts),
-        run.astype(np.float64),
+        analysis.word_sums(analysis.is_function) / words,
+        *(counts // _FIELD**place % _FIELD / words for place in range(len(_GROUPS))),
+        _longest_run(analysis.is_letter & ~analysis.is_function, analysis).astype(np.float64),
     ]
 
 
-def _longest_run(
-    flag: np.ndarray[tuple[int], np.dtype[np.bool_]], analysis: Analysis
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _longest_run(flag: NDArray[np.bool_], analysis: Analysis) -> NDArray[np.int64]:
     """Return int64 (N,) the longest run of flagged words of each sentence."""
     index = np.arange(len(flag))
     barrier = np.where(flag, -1, index)
     first = analysis.words.start[:-1]
-    barrier[first] = np.maximum(barrier[first], first - flag[first])
+    barrier[first] = first - flag[first]
     last = np.maximum.accumulate(barrier)
-    run = np.where(flag, index - last, 0)
-    return np.maximum.reduceat(run, first)
+    result: NDArray[np.int64] = np.maximum.reduceat(index - last, first)
+    return result
 
 
 FAMILY = Family("word_classes", 1, FEATURES, compute)

@@ -59,9 +59,7 @@ def compare(
     if old_documents is not None and new_documents is not None:
         pieces, _ = assemble(rows)
         if len(pieces):
-            whole = [
-                np.asarray(scorer(pieces.text), dtype=np.float64) for scorer in (old_documents, new_documents)
-            ]
+            whole = [np.asarray(scorer(pieces.text), dtype=np.float64) for scorer in (old_documents, new_documents)]
             breakdowns = [name for name in by if name not in ("length", "rating")]
             differences += _differences("document", pieces, whole, build(pieces, breakdowns), resamples, seed)
     return {
@@ -133,9 +131,7 @@ def _differences(
         ]
         if len(flagged) == 2:
             counts = human.kind in ("learner", "translation") and human.name.startswith("all ")
-            found.append(
-                _difference(level, human.kind, human.name, "false_positives", flagged[0], flagged[1], counts)
-            )
+            found.append(_difference(level, human.kind, human.name, "false_positives", flagged[0], flagged[1], counts))
     return found
 
 
@@ -168,9 +164,7 @@ def comparison_table(result: Mapping[str, Any]) -> Table:
     for one in result["differences"]:
         share = one["metric"] in SHARES or one["metric"] == "false_positives"
         old, new = (f"{100 * one[side]:.2f}%" if share else f"{one[side]:.4f}" for side in ("old", "new"))
-        metric = METRICS.get(
-            one["metric"], f"false positives at {flagged_name(RATES[0]).removeprefix('flagged_at_')}"
-        )
+        metric = METRICS.get(one["metric"], f"false positives at {flagged_name(RATES[0]).removeprefix('flagged_at_')}")
         rows.append(
             [
                 f"{one['level']}, {one['kind']}: {one['name']}",

@@ -97,7 +97,5 @@ def clean_documents(rows: Rows, seed: int) -> Documents:
     pieces = []
     for indices in members.values():
         for start, end in _cuts(len(indices), rng):
-            pieces.append(
-                (np.array(indices[start:end], dtype=np.int64), 0, False, collection[indices[start]])
-            )
+            pieces.append((np.array(indices[start:end], dtype=np.int64), 0, False, collection[indices[start]]))
     return _assemble(pieces)

@@ -50,9 +50,7 @@ def quantile_knots(features: NDArray[np.float64], knots: int) -> NDArray[np.floa
     return rows
 
 
-def design(
-    features: NDArray[np.float64], knots: NDArray[np.float64], fill: NDArray[np.float64] | None
-) -> csr_matrix:
+def design(features: NDArray[np.float64], knots: NDArray[np.float64], fill: NDArray[np.float64] | None) -> csr_matrix:
     """Return the sparse (N, F * K) matrix of hat functions; absent values take the row of ``fill``."""
     n, f = features.shape
     k = knots.shape[1]

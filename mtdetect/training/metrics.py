@@ -52,9 +52,7 @@ class Interval:
     def to_dict(self) -> dict[str, Any]:
         """Return the interval as plain types, ready for JSON (NaN becomes None)."""
         numbers = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: number if np.isfinite(number) else None for name, number in numbers.items()} | {
-            "size": self.size
-        }
+        return {name: number if np.isfinite(number) else None for name, number in numbers.items()} | {"size": self.size}
 
 
 def auc(
@@ -190,9 +188,7 @@ def calibration_error(
     return Interval.of(samples, int(scored))
 
 
-def reliability(
-    scores_mt: ArrayLike, scores_human: ArrayLike, bins: int = CALIBRATION_BINS
-) -> list[dict[str, float]]:
+def reliability(scores_mt: ArrayLike, scores_human: ArrayLike, bins: int = CALIBRATION_BINS) -> list[dict[str, float]]:
     """Return the points of a reliability curve at even prior: one mapping a bin that holds rows.
 
     Each has ``score`` (mean score), ``share`` (share of machine rows at even prior) and ``rows``.
@@ -204,9 +200,7 @@ def reliability(
         inside = [cell == number for cell in cells]
         mass = [mask.sum() / max(len(mask), 1) for mask in inside]
         if sum(mass) > 0:
-            total = [
-                side[mask].sum() / len(side) for side, mask in zip(sides, inside, strict=True) if len(side)
-            ]
+            total = [side[mask].sum() / len(side) for side, mask in zip(sides, inside, strict=True) if len(side)]
             points.append(
                 {
                     "score": float(sum(total) / sum(mass)),
@@ -217,9 +211,7 @@ def reliability(
     return points
 
 
-def threshold_at(
-    clean_scores: ArrayLike, false_positive_rate: float, weights: ArrayLike | None = None
-) -> float:
+def threshold_at(clean_scores: ArrayLike, false_positive_rate: float, weights: ArrayLike | None = None) -> float:
     """Return the lowest threshold that flags at most a given (weighted) share of clean rows.
 
     A row is flagged when its score reaches the threshold. NaN scores count as clean rows never flagged.

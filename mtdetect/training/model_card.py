@@ -79,8 +79,7 @@ def _introduction(manifest: Mapping[str, Any]) -> str:
     lines = [
         f"# Model card: {manifest['name']} {manifest['version']}",
         "",
-        f"Signature: `{manifest.get('signature', 'not signed')}`. "
-        f"Created: {manifest.get('created', 'not stated')}.",
+        f"Signature: `{manifest.get('signature', 'not signed')}`. Created: {manifest.get('created', 'not stated')}.",
         "",
         "Gives English sentences and documents a score between 0 and 1: the calibrated probability, at even "
         "prior, that the text is garbled machine translation. Hand-built features, one additive calibrated "
@@ -109,9 +108,7 @@ def _training_data(manifest: Mapping[str, Any]) -> str:
         digest = str(source.get("sha256", ""))[:12] or "not stated"
         cells = [str(source.get("file", "?")), str(licence), *counts, f"`{digest}`"]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(
-        [*lines, "", "None of this text is part of the model; counts and weights made from it are.", ""]
-    )
+    return "\n".join([*lines, "", "None of this text is part of the model; counts and weights made from it are.", ""])
 
 
 def _summary(evaluation: Mapping[str, Any]) -> str:
@@ -183,12 +180,8 @@ def _reproduce(manifest: Mapping[str, Any], evaluation: Mapping[str, Any]) -> st
     seed = training.get("seed") if isinstance(training, Mapping) else None
     lines = ["## How to reproduce", ""]
     name = recipe if isinstance(recipe, str) and "\n" not in recipe and recipe else "RECIPE"
-    lines.append(
-        f"- Train: `mtdetect train --recipe {name} --data CORPORA --out MODEL`" + _seeded(seed) + "."
-    )
-    lines.append(
-        "- The same data, recipe and seed give the same fingerprint; `mtdetect verify MODEL` prints it."
-    )
+    lines.append(f"- Train: `mtdetect train --recipe {name} --data CORPORA --out MODEL`" + _seeded(seed) + ".")
+    lines.append("- The same data, recipe and seed give the same fingerprint; `mtdetect verify MODEL` prints it.")
     command = evaluation.get("command") if evaluation else None
     if command:
         lines.append(f"- Measure: `{command}`.")
@@ -208,9 +201,7 @@ def _figures(evaluation: Mapping[str, Any]) -> str:
         return ""
     lines = ["## All figures", "", *(f"- {line}" for line in notes(evaluation))]
     if evaluation.get("baseline_rows"):
-        lines.append(
-            f"- Baselines learnt from {evaluation['baseline_rows']:,} rows of the same training parts."
-        )
+        lines.append(f"- Baselines learnt from {evaluation['baseline_rows']:,} rows of the same training parts.")
     if evaluation.get("command"):
         lines.append(f"- Command: `{evaluation['command']}`.")
     return "\n".join([*lines, "", *(table.markdown() for table in tables(evaluation))])

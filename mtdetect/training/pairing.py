@@ -18,7 +18,8 @@ RULE_BASED = ("rbmt", "hand")
 
 def is_garble(rows: Rows) -> NDArray[np.bool_]:
     """Return bool (N,), machine rows of rule-based engines (or written by hand after their manner)."""
-    return (rows.label == 1) & np.isin(rows.column("engine").astype(str), RULE_BASED)
+    garble: NDArray[np.bool_] = (rows.label == 1) & np.isin(rows.column("engine").astype(str), RULE_BASED)
+    return garble
 
 
 def is_low_rated(rows: Rows) -> NDArray[np.bool_]:

@@ -128,9 +128,7 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             text=text,
         )
     except KeyError as error:
-        raise InputError(
-            f"{where}: the recipe lacks {error.args[0]!r}; see {RECIPES / 'default.toml'}"
-        ) from None
+        raise InputError(f"{where}: the recipe lacks {error.args[0]!r}; see {RECIPES / 'default.toml'}") from None
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {error}; see {RECIPES / 'default.toml'}") from None
     if abs(sum(recipe.split.values()) - 1.0) > 1e-6:
@@ -140,9 +138,7 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             raise InputError(f"{where}: source {source.file} has role {source.role!r}; write clean or pairs")
     for model in (recipe.resources.pieces, recipe.resources.classes) if recipe.resources else ():
         if not (2 <= model.order == len(model.general) == len(model.pairs)):
-            raise InputError(
-                f"{where}: a language model needs one least count for each of its orders (2 or more)"
-            )
+            raise InputError(f"{where}: a language model needs one least count for each of its orders (2 or more)")
     return recipe
 
 
@@ -163,6 +159,4 @@ def _resources(raw: dict[str, Any]) -> ResourceRecipe:
 
 
 def _language_model(raw: dict[str, Any]) -> LanguageModelRecipe:
-    return LanguageModelRecipe(
-        int(raw["order"]), tuple(map(int, raw["general"])), tuple(map(int, raw["pairs"]))
-    )
+    return LanguageModelRecipe(int(raw["order"]), tuple(map(int, raw["general"])), tuple(map(int, raw["pairs"])))

@@ -16,7 +16,6 @@ from sklearn.linear_model import SGDClassifier
 from mtdetect.batch import LETTER, Characters, PieceEncoder
 from mtdetect.expert import GRAM_MAKERS, Experts
 from mtdetect.features.analysis import Resources, class_layout
-from mtdetect.function_words import FUNCTION_WORDS
 from mtdetect.hash_table import build
 from mtdetect.language_model import Channel, Counts, LanguageModel, combine, count, estimate
 from mtdetect.lexicon import CLASSES, Lexicon, without_letter, word_classes
@@ -24,6 +23,7 @@ from mtdetect.text import normalise
 from mtdetect.training.pairing import is_garble, pair_key, pair_weights
 from mtdetect.training.recipe import LanguageModelRecipe, ResourceRecipe
 from mtdetect.training.rows import Rows
+from mtdetect.word_lists import listed
 
 CHUNK = 8192
 VERSIONS = 2
@@ -62,16 +62,12 @@ def learn_resources(
     drawn = general + pairs.text
     sample = [drawn[i] for i in np.sort(rng.permutation(len(drawn))[: recipe.piece_sentences])]
     encoder = PieceEncoder(stage("pieces", lambda: train_pieces(sample, recipe.piece_vocabulary)))
-    lexicon = stage(
-        "lexicon", lambda: build_lexicon(general, recipe.lexicon_words, recipe.lexicon_minimum_count)
-    )
+    lexicon = stage("lexicon", lambda: build_lexicon(general, recipe.lexicon_words, recipe.lexicon_minimum_count))
     tasks = expert_tasks(pairs, weight)
     sides = {"general": general}
     for name, (part, _) in tasks.items():
         chosen = few_versions(part, seed)
-        sides[f"{name}_human"] = [
-            text for text, label in zip(part.text, part.label, strict=True) if label == 0
-        ]
+        sides[f"{name}_human"] = [text for text, label in zip(part.text, part.label, strict=True) if label == 0]
         sides[f"{name}_machine"] = [part.text[i] for i in chosen]
     pieces = stage(
         "piece-model",
@@ -83,7 +79,7 @@ def learn_resources(
         "class-model",
         lambda: language_model(
             {name: word_class_layout(texts) for name, texts in sides.items()},
-            class_vocabulary(),
+            CLASSES,
             recipe.classes,
         ),
     )
@@ -221,7 +217,9 @@ def word_class_layout(texts: Sequence[str]) -> Layout:
     ids, position = [], []
     for chunk in plain_chunks(texts):
         characters = Characters.of(chunk)
-        chunk_ids, chunk_position, _ = class_layout(characters.words, word_classes(characters))
+        chunk_ids, chunk_position, _ = class_layout(
+            characters.words, word_classes(characters, listed(characters.words))
+        )
         ids.append(chunk_ids.astype(np.int32))
         position.append(chunk_position.astype(np.int32))
     return np.concatenate(ids).astype(np.int64), np.concatenate(position).astype(np.int64)
@@ -243,12 +241,6 @@ def language_model(layouts: dict[str, Layout], vocabulary: int, recipe: Language
         models[name] = estimate(counts)
     least = {name: recipe.general if name == "general" else recipe.pairs for name in layouts}
     return combine(models, CHANNELS, least)
-
-
-def class_vocabulary() -> int:
-    """Return the number of word classes."""
-    assert len(FUNCTION_WORDS) < CLASSES
-    return CLASSES
 
 
 def train_experts(

@@ -160,9 +160,7 @@ def translate_block(
     sources = block["rows"]
     texts = engine.round_trip(chain, [source["human"] for source in sources])
     if len(texts) >= 20 and not any(texts):
-        raise MtdetectError(
-            f"Apertium lost a whole block of {chain.name}; try its modes by hand, then use --resume"
-        )
+        raise MtdetectError(f"Apertium lost a whole block of {chain.name}; try its modes by hand, then use --resume")
     rows, dropped = [], Counter(dict.fromkeys(DROP_REASONS, 0))
     for source, text in zip(sources, texts, strict=True):
         cleaned = match_form(text, source["human"]) if text else ""

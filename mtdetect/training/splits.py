@@ -52,15 +52,10 @@ def load_corpus(recipe: Recipe, data: Path, cache: Path | None = None) -> Rows:
     """
     for source in recipe.sources:
         if not (data / source.file).is_file():
-            raise InputError(
-                f"{data / source.file}: no such file; --data must name the folder of the recipe's sources"
-            )
+            raise InputError(f"{data / source.file}: no such file; --data must name the folder of the recipe's sources")
     kept = None
     if cache is not None:
-        stamp = [
-            (s.file, (data / s.file).stat().st_size, (data / s.file).stat().st_mtime_ns)
-            for s in recipe.sources
-        ]
+        stamp = [(s.file, (data / s.file).stat().st_size, (data / s.file).stat().st_mtime_ns) for s in recipe.sources]
         kept = cache / f"corpus-{joblib.hash((recipe.corpus_key(), stamp))}.joblib"
         if kept.is_file():
             rows: Rows = joblib.load(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64],
     """Return the value that a share of the weight lies at or above."""
     order = np.argsort(-values, kind="stable")
     above = np.cumsum(weights[order]) / weights.sum()
-    return float(values[order][min(np.searchsorted(above, share), len(values) - 1)])
+    return float(values[order][min(int(np.searchsorted(above, share)), len(values) - 1)])
 
 
 def domain_weights(domain: NDArray[np.object_]) -> NDArray[np.float64]:
@@ -52,9 +53,7 @@ def threshold_table(
         for number in np.flatnonzero(count >= _MINIMUM_DOMAIN):
             mine = inverse == number
             if rate * DOMAIN_FACTOR * count[number] >= 5 and rate * DOMAIN_FACTOR < 1:
-                logit = max(
-                    logit, weighted_quantile(logits[mine], np.ones(int(count[number])), rate * DOMAIN_FACTOR)
-                )
+                logit = max(logit, weighted_quantile(logits[mine], np.ones(int(count[number])), rate * DOMAIN_FACTOR))
         rows.append({"false_positive_rate": rate, "logit": logit})
     for i in range(len(rows) - 2, -1, -1):  # a smaller rate never has a lower score
         rows[i]["logit"] = max(rows[i]["logit"], rows[i + 1]["logit"] + 1e-9)
@@ -63,7 +62,7 @@ def threshold_table(
     at = next(row["logit"] for row in rows if row["false_positive_rate"] == 0.01)
     edges = np.unique(np.quantile(length, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]).astype(np.int64))
     by_length = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         mine = (length >= low) & ((length < high) | (high == edges[-1]))
         if mine.any():
             by_length.append(

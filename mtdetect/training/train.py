@@ -156,7 +156,7 @@ def train(
 
 def measure_model(detector: Detector, corpus: Rows, jobs: int) -> dict[str, Any]:
     """Evaluate a detector on the test rows of a corpus (at most 3,000 of each clean collection)."""
-    own = {level: detector.threshold(level, 0.01) for level in ("sentence", "document")}  # type: ignore[arg-type]
+    own = {level: detector.threshold(level, 0.01) for level in ("sentence", "document")}
     return evaluate(
         {"mtdetect": lambda texts: detector.score(texts, jobs=jobs)},
         corpus,
@@ -208,8 +208,8 @@ def _require_both_sides(rows: Rows, part: str) -> None:
     machine = int((rows.label == 1).sum())
     if min(machine, len(rows) - machine) < MINIMUM_ROWS:
         raise InputError(
-            f"the {part} part has {len(rows) - machine} human and {machine} machine rows; at least {MINIMUM_ROWS} of each"
-            " are needed: add rows"
+            f"the {part} part has {len(rows) - machine} human and {machine} machine rows; add rows until it has"
+            f" {MINIMUM_ROWS} of each"
         )
 
 
@@ -265,9 +265,7 @@ def _weighted_pairs(rows: Rows, plan: Recipe) -> tuple[Rows, NDArray[np.float64]
     return rows.take(weight > 0), weight[weight > 0]
 
 
-def _fit_sentence(
-    rows: Rows, plan: Recipe, resources: Resources, jobs: int, report: Report
-) -> FittedClassifier:
+def _fit_sentence(rows: Rows, plan: Recipe, resources: Resources, jobs: int, report: Report) -> FittedClassifier:
     pairs, weight = _weighted_pairs(rows, plan)
     _require_both_sides(pairs, "fit")
     if len(pairs) > plan.classifier_rows:
@@ -301,17 +299,13 @@ class _Evidence:
     scorable: NDArray[np.bool_]
 
 
-def _evidence(
-    texts: Sequence[str], resources: Resources, sentence: AdditiveClassifier, jobs: int
-) -> _Evidence:
+def _evidence(texts: Sequence[str], resources: Resources, sentence: AdditiveClassifier, jobs: int) -> _Evidence:
     matrix, scorable = feature_matrix(texts, resources, jobs)
     contributions = sentence.contributions(matrix)
     return _Evidence(sentence.logits(contributions), contributions, scorable)
 
 
-def _document_matrix(
-    documents: Documents, evidence: _Evidence
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _document_matrix(documents: Documents, evidence: _Evidence) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return features of documents with a scorable sentence, and which those are."""
     owner = np.repeat(np.arange(len(documents.label)), np.diff(documents.start))
     kept = evidence.scorable[documents.rows]
