@@ -40,7 +40,7 @@ def test_equal_words_have_equal_keys(plain: list[str]) -> None:
 
 
 def test_listed_words_are_found_and_others_are_not() -> None:
-    characters = Characters.of([" ".join(FUNCTION_WORDS[:50]), "zebra quixotic"])
+    characters = Characters.of([" ".join(FUNCTION_WORDS[:120]), "zebra quixotic"])
     found = listed(characters.words)
     names = [LISTED[i] if i < len(LISTED) else None for i in found.tolist()]
     assert names[-2:] == [None, None]

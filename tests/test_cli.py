@@ -102,9 +102,7 @@ class TestPercent:
     def test_accepted(self, written: str, share: float) -> None:
         assert Percent().convert(written, None, None) == pytest.approx(share)
 
-    @pytest.mark.parametrize(
-        "written", ["", "%", "one", "0", "0%", "-1%", "101%", "1", "5", "nan", "nan%", "inf"]
-    )
+    @pytest.mark.parametrize("written", ["", "%", "one", "0", "0%", "-1%", "101%", "1", "5", "nan", "nan%", "inf"])
     def test_refused(self, written: str) -> None:
         with pytest.raises(click.BadParameter):
             Percent().convert(written, None, None)
@@ -139,10 +137,7 @@ class TestScore:
         assert list(rows(result)[1]) == ["text", "score", "flagged", "status", "reasons"]
         assert rows(result)[1]["reasons"][0] == "words with zz in them"
         assert rows(result)[0]["reasons"] == []
-        assert (
-            "5 rows: 2 scored, 1 empty, 1 not English, 1 too short; 1 flagged (50% of scored)"
-            in result.stderr
-        )
+        assert "5 rows: 2 scored, 1 empty, 1 not English, 1 too short; 1 flagged (50% of scored)" in result.stderr
         assert FakeDetector.signature in result.stderr
 
     def test_json_lines_keep_their_bytes(self, run: Run, tmp_path: Path) -> None:
@@ -219,9 +214,7 @@ class TestScore:
 
     def test_split_into_sentences(self, run: Run) -> None:
         text = "The cat sat on the mat all day. Zzthe zzcat zzsat on zzthe zzmat."
-        result = run(
-            "score", "--split", input=jsonl({"id": 7, "text": text}, {"id": 8, "text": ""}, {"id": 9})
-        )
+        result = run("score", "--split", input=jsonl({"id": 7, "text": text}, {"id": 8, "text": ""}, {"id": 9}))
         out = rows(result)
         assert [(row["id"], row["row"]) for row in out] == [(7, 1), (7, 1), (8, 2), (9, 3)]
         for row in out[:2]:
@@ -248,9 +241,7 @@ class TestScore:
         assert run("score", "-q", input=CLEAN).stderr == ""
 
     @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        st.lists(st.text(max_size=30) | st.none() | st.integers() | st.booleans(), min_size=1, max_size=15)
-    )
+    @given(st.lists(st.text(max_size=30) | st.none() | st.integers() | st.booleans(), min_size=1, max_size=15))
     def test_as_many_rows_out_as_in(self, run: Run, values: list[Any]) -> None:
         records = [{"id": i, "text": value} for i, value in enumerate(values)]
         for format in ("jsonl", "csv", "tsv"):
@@ -262,9 +253,7 @@ class TestScore:
             elif format == "csv":
                 found = list(csv.DictReader(io.StringIO(result.stdout_bytes.decode(), newline="")))
             else:
-                found = [
-                    {"id": line.split("\t")[0]} for line in result.stdout_bytes.decode().split("\n")[1:-1]
-                ]
+                found = [{"id": line.split("\t")[0]} for line in result.stdout_bytes.decode().split("\n")[1:-1]]
             assert [int(row["id"]) for row in found] == list(range(len(values)))
 
     def test_worker_processes_give_the_same_output(self, tmp_path: Path) -> None:
@@ -314,9 +303,7 @@ class TestGate:
     @pytest.mark.parametrize("format", ["jsonl", "csv", "tsv"])
     def test_annotate(self, run: Run, tmp_path: Path, format: str) -> None:
         path, out = tmp_path / f"in.{format}", tmp_path / f"out.{format}"
-        assert run(
-            "score", "--output-format", format, "-o", path, "--no-reasons", input=f"{CLEAN}\n{GARBLED}\n"
-        )
+        assert run("score", "--output-format", format, "-o", path, "--no-reasons", input=f"{CLEAN}\n{GARBLED}\n")
         result = run("gate", path, "--reject", out, "--annotate", "--max-rejected", "100%")
         assert result.exit_code == 0
         from mtdetect.formats import read_rows

@@ -72,7 +72,7 @@ class TestErrorPolicy:
         result = run("score", "--format", "jsonl", "--errors", "skip", input=self.DATA)
         assert result.exit_code == 4
         assert statuses(result) == ["scored", "scored"]
-        assert "3 unreadable" in result.stderr
+        assert "3 more unreadable" in result.stderr
 
     def test_fail_stops_after_the_rows_before(self, run: Run, tmp_path: Path) -> None:
         result = run("score", "--format", "jsonl", "--errors", "fail", input=self.DATA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 import mtdetect
+from mtdetect.artifact import file_hash
 from mtdetect.cli import main
+from mtdetect.training.recipe import RECIPES
+
+MANIFEST: dict[str, Any] = {"name": "known", "version": "1.0.0"}
 
 
 class KnownDetector:
@@ -20,6 +25,7 @@ class KnownDetector:
 
     def __init__(self, path: Any = None) -> None:
         self.blind = path is not None and Path(path).name == "blind"
+        self.model = SimpleNamespace(manifest=dict(MANIFEST))
         self.signature = f"{'blind' if self.blind else 'known'} 1.0.0 sha256:00"
 
     def score(self, texts: Sequence[str], jobs: int = 1) -> Any:
@@ -109,6 +115,26 @@ def test_compare_gives_a_verdict(tmp_path: Path) -> None:
     data = json.loads(run(*arguments, "--json", "-").stdout)
     assert data["verdict"] == "better"
     assert {one["verdict"] for one in data["differences"] if one["metric"] == "auc"} == {"better"}
+
+
+def test_rows_a_model_was_trained_on_are_measured_on_their_test_part_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = write(tmp_path / "rows.jsonl")
+    recipe = (RECIPES / "scratch.toml").read_text(encoding="utf-8")
+    sources = [{"file": "rows.jsonl", "sha256": file_hash(rows)}]
+    monkeypatch.setitem(MANIFEST, "training", {"sources": sources, "recipe": recipe})
+    result = run("evaluate", rows, "--bootstrap", 2, "--json", "-")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert 0 < data["levels"]["sentence"]["mt"] < 120
+    assert "only their test part is measured" in data["warnings"][0]
+    assert "only their test part is measured" in result.stderr
+    split = write(tmp_path / "split.jsonl", split=True)
+    sources[0]["sha256"] = file_hash(split)
+    data = json.loads(run("evaluate", split, "--bootstrap", 2, "--json", "-").stdout)
+    assert data["levels"]["sentence"]["mt"] == 60
+    assert "may stand on rows it learnt from" in data["warnings"][0]
 
 
 @pytest.mark.parametrize(

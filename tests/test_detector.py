@@ -110,8 +110,18 @@ def test_an_element_of_another_type_is_named(detector: Detector) -> None:
 
 
 def test_hostile_texts(detector: Detector) -> None:
-    texts = ["a" * 10_000_000, "\ud800 lone surrogate in a sentence of words", "nul\x00 bytes in a longer sentence here"]
-    texts += ["&" * 100_000, "' " * 100_000, "\u202eright to left marks in this long sentence", "😀" * 5000, "https://" * 9000]
+    texts = [
+        "a" * 10_000_000,
+        "\ud800 lone surrogate in a sentence of words",
+        "nul\x00 bytes in a longer sentence here",
+    ]
+    texts += [
+        "&" * 100_000,
+        "' " * 100_000,
+        "\u202eright to left marks in this long sentence",
+        "😀" * 5000,
+        "https://" * 9000,
+    ]
     scores = detector.score(texts)
     assert len(scores) == len(texts)
     assert len(detector.score_documents(texts)) == len(texts)
@@ -136,7 +146,9 @@ def test_document_verdict(detector: Detector) -> None:
     text = f"{NATURAL[0]} {NATURAL[1]}\n\n{GARBLED[0]}"
     verdict = detector.check_document(text)
     assert verdict.score == float(detector.score_documents([text])[0])
-    assert [text[s.start : s.start + len(s.text)] for s in verdict.sentences] == [text[a:b] for a, b in split_sentences(text)]
+    assert [text[s.start : s.start + len(s.text)] for s in verdict.sentences] == [
+        text[a:b] for a, b in split_sentences(text)
+    ]
     assert 0 <= verdict.flagged_share <= 1
     for sentence in verdict.sentences:
         for span in sentence.spans:
@@ -147,7 +159,9 @@ def test_document_verdict(detector: Detector) -> None:
 
 
 def test_a_document_with_some_scorable_sentence_is_scored(detector: Detector) -> None:
-    scored = detector.score_batch(["Yes. No.", "Да. Нет, никогда не было такого.", f"Yes.\n{NATURAL[0]}"], level="document")
+    scored = detector.score_batch(
+        ["Yes. No.", "Да. Нет, никогда не было такого.", f"Yes.\n{NATURAL[0]}"], level="document"
+    )
     assert scored.statuses == ["too_short", "not_english", "scored"]
 
 

@@ -47,9 +47,7 @@ def extended(data: bytes, format: str, to: str) -> bytes:
     """All rows with one added column ``score``, the way the command line writes them."""
     reader, chunks = read(data, format)
     out = io.BytesIO()
-    columns = reader.columns or tuple(
-        dict.fromkeys(key for record in flat(chunks, "records") for key in record)
-    )
+    columns = reader.columns or tuple(dict.fromkeys(key for record in flat(chunks, "records") for key in record))
     make = FORMATS[to].writer
     assert make is not None
     writer = make(out, columns, ["score"], reader.preamble if format == to else b"")
@@ -77,11 +75,7 @@ class TestRoundTrips:
 
     @quick
     @given(
-        st.lists(
-            st.dictionaries(
-                hostile, hostile | st.none() | st.integers() | st.lists(st.floats(allow_nan=False))
-            )
-        ),
+        st.lists(st.dictionaries(hostile, hostile | st.none() | st.integers() | st.lists(st.floats(allow_nan=False)))),
         st.lists(hostile, min_size=30, max_size=30),
         st.booleans(),
     )
@@ -460,9 +454,7 @@ class TestReadRows:
         with pytest.raises(InputError, match=r"a\.jsonl, row 3: invalid JSON"):
             next(rows)
 
-    def test_parquet_without_pyarrow_and_broken(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_parquet_without_pyarrow_and_broken(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = tmp_path / "a.parquet"
         path.write_bytes(b"PAR1 not really")
         pytest.importorskip("pyarrow")

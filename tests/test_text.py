@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_aligned_form_is_the_same_and_its_offsets_point_into_the_text(text: str)
     assert plain.isascii()
     assert "\n" not in plain
     assert len(origin) == len(plain) + 1
-    assert all(0 <= a <= b <= len(text) for a, b in zip(origin, origin[1:], strict=False))
+    assert all(0 <= a <= b <= len(text) for a, b in itertools.pairwise(origin))
 
 
 def test_letters_keep_their_place() -> None:
@@ -97,6 +99,6 @@ def test_sentence_splitting(text: str, sentences: int) -> None:
 def test_sentences_cover_the_text_but_for_space(text: str) -> None:
     spans = split_sentences(text)
     assert all(a < b for a, b in spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
     kept = "".join(text[a:b] for a, b in spans)
     assert "".join(kept.split()) == "".join(text.split())

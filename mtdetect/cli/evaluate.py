@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtdetect.cli.evaluation_options import Names, read_rows_and_corpus, reporter, row_options, show, write
+from mtdetect.cli.evaluation_options import (
+    Names,
+    check_rows_are_named,
+    read_rows_and_corpus,
+    reporter,
+    row_options,
+    show,
+    write,
+)
 from mtdetect.cli.options import MODEL_FOLDER, load_detector
 
 if TYPE_CHECKING:
@@ -70,7 +78,11 @@ def evaluate(
     the recipe where one is given, else of ROWS.
     """
     say = reporter(quiet)
-    measured, corpus = read_rows_and_corpus(rows, recipe, data, cache, say)
+    check_rows_are_named(rows, recipe, data)
+    detectors = [load_detector(folder) for folder in models or (None,)]
+    measured, corpus, warnings = read_rows_and_corpus(rows, recipe, data, cache, detectors, say)
+    for warning in warnings:
+        say(f"note: {warning}")
     from mtdetect.training import evaluation
     from mtdetect.training.recipe import read_recipe
 
@@ -78,8 +90,7 @@ def evaluate(
     documents: dict[str, Any] = {}
     thresholds: dict[str, dict[str, float]] = {}
     signatures: dict[str, str] = {}
-    for folder in models or (None,):
-        detector = load_detector(folder)
+    for folder, detector in zip(models or (None,), detectors, strict=True):
         name = _name(detector, folder, scorers)
         scorers[name] = partial(detector.score, jobs=jobs)
         documents[name] = partial(detector.score_documents, jobs=jobs)
@@ -101,6 +112,7 @@ def evaluate(
         resamples=bootstrap,
         seed=seed,
     )
+    result.data["warnings"] = warnings
     result.data["signatures"] = signatures
     result.data["baseline_rows"] = trained
     result.data["command"] = shlex.join(["mtdetect", *sys.argv[1:]])
@@ -138,8 +150,11 @@ def compare(
     whole test split and on each held-out set, and false positives on learner English and translations.
     """
     say = reporter(quiet)
-    measured, _ = read_rows_and_corpus(rows, recipe, data, cache, say)
+    check_rows_are_named(rows, recipe, data)
     detectors = [load_detector(folder) for folder in (old, new)]
+    measured, _, warnings = read_rows_and_corpus(rows, recipe, data, cache, detectors, say)
+    for warning in warnings:
+        say(f"note: {warning}")
     from mtdetect.training import comparison
 
     say("measuring")
@@ -155,6 +170,7 @@ def compare(
         seed=seed,
     )
     result["signatures"] = {"old": detectors[0].signature, "new": detectors[1].signature}
+    result["warnings"] = warnings
     result["command"] = shlex.join(["mtdetect", *sys.argv[1:]])
     table = comparison.comparison_table(result)
     write(result, table.markdown, json_out, markdown_out)

@@ -13,6 +13,7 @@ from mtdetect.cli.options import OUT_FILE
 from mtdetect.errors import InputError
 
 if TYPE_CHECKING:
+    from mtdetect.detector import Detector
     from mtdetect.training.rows import Rows
 
 BREAKDOWN_NAMES = ("engine", "language", "system", "domain", "genre", "roundtrip", "length", "rating")
@@ -126,31 +127,54 @@ def read_rows_and_corpus(
     recipe: Path | None,
     data: Path | None,
     cache: Path | None,
+    detectors: Sequence[Detector],
     say: Callable[[str], None],
-) -> tuple[Rows, Rows]:
-    """Return the rows to measure on and the rows baselines learn from."""
+) -> tuple[Rows, Rows, list[str]]:
+    """Return the rows to measure on, the rows baselines learn from, and warnings about rows models know."""
+    from mtdetect.training import splits, unseen
+    from mtdetect.training.recipe import read_recipe
+
+    manifests = [detector.model.manifest for detector in detectors]
+    warnings: list[str] = []
+    corpus = None
+    if recipe is not None and data is not None:
+        say("reading the corpus of the recipe")
+        plan = read_recipe(recipe)
+        corpus = splits.load_corpus(plan, data, cache)
+        sources = [data / source.file for source in plan.sources]
+        for manifest in manifests:
+            if not unseen.same_split(plan, manifest, sources):
+                warnings.append(
+                    f"{manifest['name']} {manifest['version']} was trained on another split of these sources: "
+                    "its figures may stand on rows it has learnt from"
+                )
+    if not files:
+        assert corpus is not None
+        return corpus, corpus, warnings
+    from mtdetect.formats import read_rows
+    from mtdetect.training.rows import concatenate, rows_from_records
+
+    own = concatenate([rows_from_records(read_rows(path), path.name) for path in files])
+    if not len(own):
+        raise InputError(f"{files[0]}: no rows with text; each row needs text and label")
+    split = own.column("split")
+    if (split != "").any():
+        own.content = splits.content_groups(own)
+        if any(unseen.learnt_from(manifest, files) for manifest in manifests):
+            warnings.append("a model was trained on one of these files: its figures may stand on rows it learnt from")
+    else:
+        own = unseen.split_as_trained(own, files, manifests)
+        if (own.column("split") != "").any():
+            warnings.append("a model was trained on these files: only their test part is measured")
+    return own, corpus if corpus is not None else own, warnings
+
+
+def check_rows_are_named(files: Sequence[Path], recipe: Path | None, data: Path | None) -> None:
+    """Refuse, as wrong usage, a call that names no rows."""
     if not files and recipe is None:
         raise click.UsageError("nothing to measure on: name files of labelled rows, or --recipe with --data")
     if recipe is not None and data is None:
         raise click.UsageError("--recipe needs --data, the folder of its sources")
-    from mtdetect.training import splits
-    from mtdetect.training.recipe import read_recipe
-
-    corpus = None
-    if recipe is not None and data is not None:
-        say("reading the corpus of the recipe")
-        corpus = splits.load_corpus(read_recipe(recipe), data, cache)
-    if not files:
-        assert corpus is not None
-        return corpus, corpus
-    from mtdetect.formats import read_rows
-    from mtdetect.training.rows import concatenate, rows_from_records
-
-    own = concatenate([rows_from_records(read_rows(path), str(path)) for path in files])
-    if not len(own):
-        raise InputError(f"{files[0]}: no rows with text; each row needs text and label")
-    own.content = splits.content_groups(own)
-    return own, corpus if corpus is not None else own
 
 
 def write(data: dict[str, Any], markdown: Callable[[], str], json_out: Path | None, markdown_out: Path | None) -> None:

@@ -92,6 +92,7 @@ def notes(data: Mapping[str, Any]) -> list[str]:
         f"{data['resamples']} bootstrap resamples of content groups (seed {data['seed']}). "
         "Thresholds are set on clean English of the same rows, every collection weighing the same."
     ]
+    lines += [f"Warning: {line}." for line in data.get("warnings", ())]
     for leader in sorted(set(data.get("abstain_with", {}).values())):
         lines.append(f"Baselines leave unscored every row that {leader} leaves unscored.")
     for level, result in data["levels"].items():

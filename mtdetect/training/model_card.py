@@ -31,9 +31,9 @@ _PROTOCOL = """## Protocol
 
 - Every machine text entered training together with the human text of the same content, so that the place a
   text comes from says nothing about its label.
-- Content groups (same segment, document, pair or near-duplicate text) were split whole. Language models,
-  lexicon and experts learnt from one part, the classifier from another, thresholds from a third; the test
-  part was read only for the figures below.
+- Content groups (same segment, document, pair or near-duplicate text) were split whole. No stage of training
+  (language models, lexicon and experts; classifier; calibration and thresholds) read the test part, which
+  serves the figures below alone.
 - Held-out sets (`held_out`) never entered training in any form.
 - `flagged at 1%` is the share of machine text at or above the score that flags 1% of clean English, every
   clean collection weighing the same. Pair wins count how often the machine version of a segment outscores
