@@ -31,9 +31,7 @@ def main(model: Path | None, json_out: Path | None, listed: bool) -> None:
         flagged = scores >= threshold
         human = name == "must_not_flag"
         size = f"share of {len(cases)}"
-        figures.append(
-            Figure(f"{name}: flagged", float(flagged.mean()), size, "0" if human else "higher is better")
-        )
+        figures.append(Figure(f"{name}: flagged", float(flagged.mean()), size, "0" if human else "higher is better"))
         unscored = float(np.isnan(scores).sum())
         if unscored:
             figures.append(Figure(f"{name}: no score", unscored, "texts"))
@@ -42,12 +40,8 @@ def main(model: Path | None, json_out: Path | None, listed: bool) -> None:
             others = detector.score([cases[i]["pair"] for i in paired]).astype(float)
             wins = scores[paired] > others
             size = f"share of {len(paired)}"
-            figures.append(
-                Figure(f"{name}: scores above what a person would write", float(wins.mean()), size, "1")
-            )
-            figures.append(
-                Figure(f"{name}: person's version flagged", float((others >= threshold).mean()), size, "0")
-            )
+            figures.append(Figure(f"{name}: scores above what a person would write", float(wins.mean()), size, "1"))
+            figures.append(Figure(f"{name}: person's version flagged", float((others >= threshold).mean()), size, "0"))
         if listed:
             for case, score, is_flagged in zip(cases, scores, flagged, strict=True):
                 if is_flagged == human:

@@ -122,11 +122,12 @@ def publish(title: str, figures: Sequence[Figure], json_out: Path | None, **cont
     """Print figures as a table and, where asked for, write them as JSON."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("figure", "value", "unit", "aim", title=title, title_justify="left")
     for figure in figures:
         digits = f"{figure.value:,.0f}" if abs(figure.value) >= 1000 else f"{figure.value:.4g}"
-        table.add_row(figure.name, digits, figure.unit, figure.target)
+        table.add_row(*(Text(cell) for cell in (figure.name, digits, figure.unit, figure.target)))
     console = Console(width=None if os.isatty(1) else 120)
     console.print(table)
     for name, value in context.items():

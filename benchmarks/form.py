@@ -33,9 +33,7 @@ FORM_LIMIT, LOWER_LIMIT = 0.02, 0.15
 @click.command()
 @model_option
 @json_option
-@click.option(
-    "--worst", type=int, default=0, help="Also print this many sentences that move most, by variant."
-)
+@click.option("--worst", type=int, default=0, help="Also print this many sentences that move most, by variant.")
 def main(model: Path | None, json_out: Path | None, worst: int) -> None:
     """Measure how far each variant of form moves the score."""
     import numpy as np
@@ -67,9 +65,7 @@ def main(model: Path | None, json_out: Path | None, worst: int) -> None:
                 )
             )
         if lost.any():
-            figures.append(
-                Figure(f"{name}: score appears or disappears", float(lost.sum()), "sentences", "0")
-            )
+            figures.append(Figure(f"{name}: score appears or disappears", float(lost.sum()), "sentences", "0"))
         for i in np.argsort(-np.where(both, moved, -1))[:worst]:
             click.echo(f"{name}: {moved[i]:.3f} {texts[i]}")
     publish("Score movement by form", figures, json_out, signature=detector.signature)

@@ -69,9 +69,7 @@ def main(
         rate = lines / wall
         name = f"mtdetect score, {megabytes:,.0f} MB, {lines:,} lines"
         figures.append(Figure(name, rate, "sentences/s"))
-        figures.append(
-            Figure(f"peak memory at {megabytes:,.0f} MB", peak / 1e6, "MB", "below 400, same at any size")
-        )
+        figures.append(Figure(f"peak memory at {megabytes:,.0f} MB", peak / 1e6, "MB", "below 400, same at any size"))
     around = sum(library[-2:]) / 2
     figures.append(Figure("Detector.score before and after the large file", around, "sentences/s"))
     figures.append(Figure("command to library", rate / around, "ratio", "0.8 or more"))
@@ -101,9 +99,7 @@ def _score(path: Path, model: Path | None, output_format: str) -> tuple[float, f
     """Run the command; return its wall time in seconds and its peak resident memory in bytes."""
     arguments = ["score", "-q", "--output-format", output_format, *model_arguments(model), str(path)]
     start = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", "mtdetect", *arguments], stdout=subprocess.DEVNULL
-    ) as process:
+    with subprocess.Popen([sys.executable, "-m", "mtdetect", *arguments], stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - start

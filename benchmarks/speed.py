@@ -30,9 +30,7 @@ from common import (
 @model_option
 @text_option
 @json_option
-@click.option(
-    "--sentences", "count", type=int, default=40_000, show_default=True, help="Sentences scored a turn."
-)
+@click.option("--sentences", "count", type=int, default=40_000, show_default=True, help="Sentences scored a turn.")
 @click.option("--turns", type=int, default=5, show_default=True, help="Turns of each measurement.")
 def main(model: Path | None, text: Path | None, json_out: Path | None, count: int, turns: int) -> None:
     """Measure speed on one core (and on two, for jobs=2)."""
@@ -96,9 +94,7 @@ def _startup(turns: int, model: Path | None) -> list[Figure]:
         return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
 
     def wall(*arguments: str) -> float:
-        return seconds(
-            lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
-        )
+        return seconds(lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL))
 
     printed(load.format(name))  # bytecode and file cache
     rounds = [
@@ -141,9 +137,7 @@ def _scaling(rows: list[str], model: Path | None) -> list[Figure]:
         check=True,
         env=environment,
     )
-    return [
-        Figure(f"jobs=2 against jobs=1, {len(rows):,} sentences", float(done.stdout), "times", "1.8 or more")
-    ]
+    return [Figure(f"jobs=2 against jobs=1, {len(rows):,} sentences", float(done.stdout), "times", "1.8 or more")]
 
 
 if __name__ == "__main__":
