@@ -105,10 +105,10 @@ class Characters:
         return (self.prefix_hash[end] - self.prefix_hash[begin]) * down[begin]
 
     def ngram_hashes(self, length: int) -> NDArray[np.uint64]:
-        """Return uint64 (C - length + 1,) hashes of all stretches of ``length`` characters."""
+        """Return uint64 (C - length + 1,) (or none) hashes of all stretches of ``length`` characters."""
         _, down = _POWERS.of(len(self.folded))
         prefix = self.prefix_hash
-        return (prefix[length:] - prefix[:-length]) * down[: len(prefix) - length]
+        return (prefix[length:] - prefix[:-length]) * down[: max(len(prefix) - length, 0)]
 
     @cached_property
     def words(self) -> Words:

@@ -38,7 +38,7 @@ def character_grams(characters: Characters, bits: int) -> list[Grams]:
     grams = []
     for length in CHARACTER_LENGTHS:
         buckets = _bucket(characters.ngram_hashes(length), bits)
-        first = characters.start[:-1] - 1
+        first = np.minimum(characters.start[:-1] - 1, len(buckets))
         end = np.maximum(characters.start[1:] - length + 1, first)
         grams.append((buckets, first, end))
     return grams
@@ -129,7 +129,8 @@ class Experts:
             total += running[end] - running[first]
             count += end - first
             if tokens is not None:
-                tokens += weights
+                # The first words of a sentence complete no pair or triple.
+                tokens += weights * (np.arange(len(buckets)) >= first.take(characters.words.sentence))[:, None]
         root = np.sqrt(np.maximum(count, 1))
         evidence = (total / root[:, None]) * self.scales + self.intercepts
         return ExpertEvidence(evidence.T, None if tokens is None else tokens.T)

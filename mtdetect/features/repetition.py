@@ -35,7 +35,7 @@ def compute(analysis: Analysis) -> list[Values]:
         same = (key[gap:] == key[:-gap]) & (position[gap:] >= gap)
         if gap == 1:
             doubled[gap:] |= same & analysis.is_letter[gap:]
-        if gap in (2, 3):
+        if gap == 2:
             again_function[gap:] |= same & function[gap:]
         again_content[gap:] |= same & content[gap:]
         if gap >= 2:
