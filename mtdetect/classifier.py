@@ -1,8 +1,9 @@
-"""The additive classifier: each feature moves the log-odds by a piecewise linear curve; the curves add up.
+"""Additive classifiers: each feature moves the log-odds by a piecewise linear curve; the curves add up.
 
-Trained by scikit-learn (:mod:`mtdetect.training.fit`), served by numpy alone. A generalised additive model
-(Hastie and Tibshirani 1986): what a feature contributes can be read off its curve, and base plus
-contributions are the score.
+Trained by scikit-learn (:mod:`mtdetect.training.fit`), served by numpy alone. Each is a generalised additive
+model (Hastie and Tibshirani 1986): what a feature contributes can be read off its curve. A sentence is judged
+by two of them, one that knows garble and one that knows fluent machine translation, because the two pull a
+single classifier in opposite directions; the score follows whichever is surer.
 """
 
 from __future__ import annotations
@@ -59,6 +60,78 @@ class AdditiveClassifier:
         """Return float64 (N,) log-odds: base plus contributions."""
         total: NDArray[np.float64] = self.base + contributions.sum(axis=1)
         return total
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a sentence classifier says of N sentences; ``logits == base + contributions.sum(axis=1)``.
+
+    Attributes:
+        heads: float64 (N, 2), log-odds of garble and of machine translation, each by itself.
+        logits: float64 (N,), calibrated log-odds of the score.
+        base: float64 (N,), log-odds before any feature (it depends on which head speaks).
+        contributions: float64 (N, F), log-odds that each feature adds.
+    """
+
+    heads: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    base: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SentenceClassifier:
+    """Two additive heads under a soft maximum.
+
+    Attributes:
+        garble: head for garbled (rule-based) translation.
+        translation: head for fluent machine translation.
+        slope: factor that calibrates the soft maximum of the heads.
+        shift: log-odds added by calibration.
+    """
+
+    garble: AdditiveClassifier
+    translation: AdditiveClassifier
+    slope: float = 1.0
+    shift: float = 0.0
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays to store."""
+        return {
+            **self.garble.arrays("garble"),
+            **self.translation.arrays("translation"),
+            "sentence_calibration": np.array([self.slope, self.shift]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> SentenceClassifier:
+        """Rebuild a classifier from :meth:`arrays`."""
+        slope, shift = (float(value) for value in arrays["sentence_calibration"])
+        return cls(
+            AdditiveClassifier.from_arrays(arrays, "garble"),
+            AdditiveClassifier.from_arrays(arrays, "translation"),
+            slope,
+            shift,
+        )
+
+    def evidence(self, features: NDArray[np.float64]) -> Evidence:
+        """Weigh the features of N sentences.
+
+        The soft maximum ``log(exp(g) + exp(t))`` equals ``w g + (1 - w) t`` plus the entropy of ``w``, with
+        ``w`` the share of the garble head; so the features keep adding up to the score.
+        """
+        added = [head.contributions(features) for head in (self.garble, self.translation)]
+        garble, translation = self.garble.logits(added[0]), self.translation.logits(added[1])
+        share = probability(garble - translation)
+        soft_maximum = np.logaddexp(garble, translation)
+        contributions = self.slope * (share[:, None] * added[0] + (1.0 - share)[:, None] * added[1])
+        logits = self.slope * soft_maximum + self.shift
+        return Evidence(
+            heads=np.stack([garble, translation], axis=1),
+            logits=logits,
+            base=logits - contributions.sum(axis=1),
+            contributions=contributions,
+        )
 
 
 def locate(

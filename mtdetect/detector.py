@@ -36,7 +36,8 @@ class _Sentences:
     """Sentence results in full precision."""
 
     logits: NDArray[np.float64]
-    contributions: NDArray[np.float64]
+    heads: NDArray[np.float64]
+    contributions: NDArray[np.float32]
     codes: NDArray[np.uint8]
 
 
@@ -152,7 +153,12 @@ class Detector:
     def _sentences(self, texts: Sequence[str | None]) -> _Sentences:
         """Score sentences in batches that fit the processor's cache."""
         n = len(texts)
-        result = _Sentences(np.full(n, np.nan), np.zeros((n, len(FEATURES)), np.float32), np.full(n, EMPTY, np.uint8))
+        result = _Sentences(
+            np.full(n, np.nan),
+            np.full((n, 2), np.nan),
+            np.zeros((n, len(FEATURES)), np.float32),
+            np.full(n, EMPTY, np.uint8),
+        )
         model = self.model
         for start, end in _batches(texts):
             plain = normalise(texts[start:end])
@@ -162,13 +168,12 @@ class Detector:
             analysis = model.resources.analyse([plain[i] for i in filled] if len(filled) < len(plain) else plain)
             at = np.array(filled) + start
             codes = status_codes(analysis)
-            contributions = model.sentence.contributions(compute(analysis))
-            contributions[codes != SCORED] = 0.0
-            logits = model.sentence.logits(contributions)
-            logits[codes != SCORED] = np.nan
+            evidence = model.sentence.evidence(compute(analysis))
+            there = codes == SCORED
             result.codes[at] = codes
-            result.contributions[at] = contributions
-            result.logits[at] = logits
+            result.contributions[at[there]] = evidence.contributions[there]
+            result.logits[at[there]] = evidence.logits[there]
+            result.heads[at[there]] = evidence.heads[there]
         return result
 
     def _documents(self, texts: Sequence[str | None]) -> Scored:
@@ -189,7 +194,7 @@ class Detector:
             if not len(present):
                 continue
             edges = np.concatenate([[0], np.cumsum(count)])
-            features = document_features(sentences.logits[scorable], sentences.contributions[scorable], edges)
+            features = document_features(sentences.logits[scorable], sentences.heads[scorable], edges)
             added = self.model.document.contributions(features)
             contributions[start + present] = added
             logits[start + present] = self.model.document.logits(added)
@@ -218,14 +223,14 @@ class Detector:
             code = int(status_codes(analysis)[0])
         if code != SCORED:
             return SentenceVerdict(text, math.nan, False, STATUSES[code], (), (), model.signature, start)
-        contributions = model.sentence.contributions(compute(analysis))
-        score = float(np.float32(probability(model.sentence.logits(contributions))[0]))
+        evidence = model.sentence.evidence(compute(analysis))
+        score = float(np.float32(probability(evidence.logits)[0]))
         return SentenceVerdict(
             text=text,
             score=score,
             flagged=score >= model.threshold("sentence", FLAG_RATE),
             status="scored",
-            reasons=reasons(contributions[0], FEATURES, 5),
+            reasons=reasons(evidence.contributions[0], FEATURES, 5),
             spans=find_spans(text, analysis),
             signature=model.signature,
             start=start,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mtdetect.batch import Characters
 from mtdetect.language_model import shift
 
-CHARACTER_LENGTHS = (3, 4, 5)
+CHARACTER_LENGTHS = (5, 7)
 """Lengths of the character n-grams."""
 
 _MIX = np.uint64(0x9FB21C651E98DF25)

@@ -50,13 +50,13 @@ class Explanation:
 def explain_sentence(analysis: Analysis, model: Model) -> Explanation:
     """Take the score of a batch of one sentence apart."""
     values = compute(analysis)
-    added = model.sentence.contributions(values)
-    logit = model.sentence.logits(added)
+    evidence = model.sentence.evidence(values)
     features = tuple(
         Contribution(feature.name, feature.family, feature.sentence, float(value), float(contribution))
-        for feature, value, contribution in zip(FEATURES, values[0], added[0], strict=True)
+        for feature, value, contribution in zip(FEATURES, values[0], evidence.contributions[0], strict=True)
     )
-    return Explanation(model.sentence.base, features, float(logit[0]), float(probability(logit)[0]))
+    score = float(probability(evidence.logits)[0])
+    return Explanation(float(evidence.base[0]), features, float(evidence.logits[0]), score)
 
 
 STREAMS = (

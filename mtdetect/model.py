@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mtdetect.artifact import load_files
 from mtdetect.batch import PieceEncoder
-from mtdetect.classifier import AdditiveClassifier
+from mtdetect.classifier import AdditiveClassifier, SentenceClassifier
 from mtdetect.document import DOCUMENT_FEATURES
 from mtdetect.errors import ModelError
 from mtdetect.expert import Experts
@@ -35,7 +35,7 @@ class Model:
 
     manifest: dict[str, Any]
     resources: Resources
-    sentence: AdditiveClassifier
+    sentence: SentenceClassifier
     document: AdditiveClassifier
 
     @property
@@ -113,7 +113,7 @@ def load_model(path: Path) -> Model:
         model = Model(
             manifest,
             resources_from(pieces, arrays),
-            AdditiveClassifier.from_arrays(arrays, "sentence"),
+            SentenceClassifier.from_arrays(arrays),
             AdditiveClassifier.from_arrays(arrays, "document"),
         )
         _check_shapes(model)
@@ -144,8 +144,11 @@ def _check_shapes(model: Model) -> None:
     for experts in (resources.character_experts, resources.word_experts):
         if experts.weights.shape != (1 << experts.bits, 2):
             raise ValueError("expert arrays do not fit together")
-    for classifier, size in ((model.sentence, len(FEATURES)), (model.document, len(DOCUMENT_FEATURES))):
+    heads = (model.sentence.garble, model.sentence.translation)
+    for classifier, size in (*((head, len(FEATURES)) for head in heads), (model.document, len(DOCUMENT_FEATURES))):
         if classifier.knots.shape != classifier.values.shape or len(classifier.knots) != size:
             raise ValueError("classifier arrays do not fit the features")
         if not (np.isfinite(classifier.values).all() and np.isfinite(classifier.base)):
             raise ValueError("classifier arrays are not finite")
+    if not np.isfinite([model.sentence.slope, model.sentence.shift]).all():
+        raise ValueError("classifier arrays are not finite")

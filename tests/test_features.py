@@ -73,9 +73,7 @@ def test_patterns_do_not_reach_across_sentences(detector: Detector) -> None:
 
 
 def test_features_of_a_sentence_do_not_depend_on_its_batch(detector: Detector) -> None:
-    texts = normalise(
-        ["The boy of nine lived here.", "x", "A Much longer sentence, of many words", "He", "I"]
-    )
+    texts = normalise(["The boy of nine lived here.", "x", "A Much longer sentence, of many words", "He", "I"])
     resources = detector.model.resources
     together = compute(resources.analyse(texts))
     alone = np.concatenate([compute(resources.analyse([text])) for text in texts])
@@ -89,11 +87,11 @@ def test_case_features_are_absent_without_case(detector: Detector) -> None:
 
 def test_document_features_do_not_depend_on_neighbours() -> None:
     rng = np.random.default_rng(0)
-    logits, contributions = rng.normal(size=30), rng.normal(size=(30, len(FEATURES)))
+    logits, heads = rng.normal(size=30), rng.normal(size=(30, 2))
     start = np.array([0, 1, 8, 30])
-    together = document_features(logits, contributions, start)
+    together = document_features(logits, heads, start)
     assert together.shape == (3, len(DOCUMENT_FEATURES))
     for d in range(3):
         mine = slice(start[d], start[d + 1])
-        alone = document_features(logits[mine], contributions[mine], np.array([0, start[d + 1] - start[d]]))
+        alone = document_features(logits[mine], heads[mine], np.array([0, start[d + 1] - start[d]]))
         assert np.array_equal(alone[0], together[d], equal_nan=True)

@@ -110,18 +110,23 @@ def fit_classifier(
     return FittedClassifier(estimator, AdditiveClassifier(at, values, base), at, fill)
 
 
+def platt(logits: NDArray[np.float64], label: NDArray[np.int8], weight: NDArray[np.float64]) -> tuple[float, float]:
+    """Return slope and shift that turn log-odds into probabilities at even prior (Platt 1999)."""
+    balanced = weight.copy()
+    for side in (0, 1):
+        balanced[label == side] /= max(float(weight[label == side].sum()), 1e-12)
+    estimator = LogisticRegression(C=1e6)
+    with threadpool_limits(1):
+        estimator.fit(logits[:, None], label, sample_weight=balanced * len(label))
+    return max(float(estimator.coef_[0, 0]), 1e-3), float(estimator.intercept_[0])
+
+
 def recalibrate(
     classifier: AdditiveClassifier,
     logits: NDArray[np.float64],
     label: NDArray[np.int8],
     weight: NDArray[np.float64],
 ) -> AdditiveClassifier:
-    """Scale and shift the curves so that the score is a probability at even prior (Platt 1999)."""
-    balanced = weight.copy()
-    for side in (0, 1):
-        balanced[label == side] /= max(float(weight[label == side].sum()), 1e-12)
-    estimator = LogisticRegression(C=1e6)
-    estimator.fit(logits[:, None], label, sample_weight=balanced * len(label))
-    slope, shift = float(estimator.coef_[0, 0]), float(estimator.intercept_[0])
-    slope = max(slope, 1e-3)
+    """Scale and shift the curves so that the score is a probability at even prior."""
+    slope, shift = platt(logits, label, weight)
     return AdditiveClassifier(classifier.knots, classifier.values * slope, classifier.base * slope + shift)

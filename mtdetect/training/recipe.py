@@ -24,12 +24,22 @@ class Source:
         role: ``"clean"`` (human English, split into sentences) or ``"pairs"`` (machine text with human text).
         only_test: keep the whole file out of training.
         limit: use at most this many rows (0: all).
+        made_from: the file is made from this source by Apertium round trips, when it is not there yet.
+        chains: round trips to make, for example ``"en-es-en"``.
+        sentences: sentences to send through them.
+        balance_share: share of the sentences that one collection may have, at most.
+        seed: seed of their choice.
     """
 
     file: str
     role: str
     only_test: bool = False
     limit: int = 0
+    made_from: str = ""
+    chains: tuple[str, ...] = ()
+    sentences: int = 0
+    balance_share: float = 0.1
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,12 @@ class LanguageModelRecipe:
 
     order: int
     general: tuple[int, ...]
-    pairs: tuple[int, ...]
+    garble: tuple[int, ...]
+    translation: tuple[int, ...]
+
+    def least(self) -> tuple[tuple[int, ...], ...]:
+        """Return the least counts of all three kinds of text."""
+        return self.general, self.garble, self.translation
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,7 @@ class ResourceRecipe:
     lexicon_words: int
     lexicon_minimum_count: int
     expert_rows: int
-    expert_bits: int
+    expert_bits: dict[str, int]
     expert_epochs: int
     expert_alpha: float
 
@@ -116,7 +131,7 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             name=str(raw["name"]),
             version=str(raw["version"]),
             seed=int(raw["seed"]),
-            sources=tuple(Source(**source) for source in raw.get("sources", [])),
+            sources=tuple(_source(source) for source in raw.get("sources", [])),
             split={part: float(raw["split"][part]) for part in PARTS},
             held_out={str(k): tuple(str(v) for v in values) for k, values in raw.get("held_out", {}).items()},
             base=base,
@@ -137,9 +152,13 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
         if source.role not in ("clean", "pairs"):
             raise InputError(f"{where}: source {source.file} has role {source.role!r}; write clean or pairs")
     for model in (recipe.resources.pieces, recipe.resources.classes) if recipe.resources else ():
-        if not (2 <= model.order == len(model.general) == len(model.pairs)):
+        if model.order < 2 or {len(least) for least in model.least()} != {model.order}:
             raise InputError(f"{where}: a language model needs one least count for each of its orders (2 or more)")
     return recipe
+
+
+def _source(raw: dict[str, Any]) -> Source:
+    return Source(**{**raw, "chains": tuple(raw.get("chains", ()))})
 
 
 def _resources(raw: dict[str, Any]) -> ResourceRecipe:
@@ -152,11 +171,12 @@ def _resources(raw: dict[str, Any]) -> ResourceRecipe:
         lexicon_words=int(lexicon["words"]),
         lexicon_minimum_count=int(lexicon["minimum_count"]),
         expert_rows=int(experts["rows"]),
-        expert_bits=int(experts["bits"]),
+        expert_bits={kind: int(experts["bits"][kind]) for kind in ("characters", "words")},
         expert_epochs=int(experts["epochs"]),
         expert_alpha=float(experts["alpha"]),
     )
 
 
 def _language_model(raw: dict[str, Any]) -> LanguageModelRecipe:
-    return LanguageModelRecipe(int(raw["order"]), tuple(map(int, raw["general"])), tuple(map(int, raw["pairs"])))
+    general, garble, translation = (tuple(map(int, raw[name])) for name in ("general", "garble", "translation"))
+    return LanguageModelRecipe(int(raw["order"]), general, garble, translation)

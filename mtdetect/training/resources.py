@@ -239,7 +239,8 @@ def language_model(layouts: dict[str, Layout], vocabulary: int, recipe: Language
     for name, (ids, position) in layouts.items():
         counts: Counts = count(ids, position, recipe.order, vocabulary)
         models[name] = estimate(counts)
-    least = {name: recipe.general if name == "general" else recipe.pairs for name in layouts}
+    by_kind = {"general": recipe.general, "garble": recipe.garble, "translation": recipe.translation}
+    least = {name: by_kind[name.partition("_")[0]] for name in layouts}
     return combine(models, CHANNELS, least)
 
 
@@ -247,7 +248,8 @@ def train_experts(
     kind: str, tasks: Sequence[tuple[Rows, NDArray[np.float64]]], recipe: ResourceRecipe, seed: int
 ) -> Experts:
     """Train one expert a task (rows and weights) on hashed n-grams and store them as small integers."""
-    weights = np.zeros((1 << recipe.expert_bits, len(tasks)), dtype=np.int8)
+    bits = recipe.expert_bits[kind]
+    weights = np.zeros((1 << bits, len(tasks)), dtype=np.int8)
     scales, intercepts = np.ones(len(tasks)), np.zeros(len(tasks))
     for e, (rows, weight) in enumerate(tasks):
         kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[: recipe.expert_rows])
@@ -259,7 +261,7 @@ def train_experts(
             average=True,
             random_state=seed,
         )
-        matrix = gram_matrix(kind, [rows.text[i] for i in kept], recipe.expert_bits)
+        matrix = gram_matrix(kind, [rows.text[i] for i in kept], bits)
         model.fit(matrix, rows.label[kept], sample_weight=weight[kept] / weight[kept].mean())
         coefficients = model.coef_[0]
         used = np.abs(coefficients[coefficients != 0])

@@ -23,6 +23,7 @@ from mtdetect import formats
 from mtdetect.errors import InputError
 from mtdetect.text import split_sentences
 from mtdetect.training.recipe import Recipe, Source
+from mtdetect.training.roundtrip import Options, generate
 from mtdetect.training.rows import Rows, concatenate, rows_from_records
 
 BLOCK = 20
@@ -34,6 +35,38 @@ HELD_OUT_TEST_SHARE = 0.3
 _NUMBERED = re.compile(r"^(.*?)(\d+)$")
 _WORD = re.compile(r"[a-z0-9]+")
 _SHINGLE = 4
+
+
+def locate_source(source: Source, data: Path, cache: Path | None, jobs: int = 2) -> Path:
+    """Return the file of a source, made by round trips first if the recipe says how.
+
+    A made file lives in the cache; making it can be stopped and goes on at the next call.
+
+    Raises:
+        InputError: the file is not there, or it has to be made and there is no cache to keep it in.
+        MtdetectError: Apertium or a language pair is missing.
+    """
+    given = data / source.file
+    if given.is_file():
+        return given
+    if not source.made_from:
+        raise InputError(f"{given}: no such file; --data must name the folder of the recipe's sources")
+    if cache is None:
+        raise InputError(
+            f"{source.file} has to be made by round trips (an hour or so): name a folder for it with --cache"
+        )
+    made = cache / "made" / source.file
+    state = made.with_suffix(".state")
+    options = Options(
+        files=(str(data / source.made_from),),
+        chains=tuple((chain, 1.0) for chain in source.chains),
+        seed=source.seed,
+        limit=source.sentences,
+        balance="collection",
+        balance_share=source.balance_share,
+    )
+    generate(options, made, state, jobs=jobs, resume=True)
+    return made
 
 
 def load_corpus(recipe: Recipe, data: Path, cache: Path | None = None) -> Rows:
@@ -50,17 +83,15 @@ def load_corpus(recipe: Recipe, data: Path, cache: Path | None = None) -> Rows:
     Raises:
         InputError: a source file is missing or broken.
     """
-    for source in recipe.sources:
-        if not (data / source.file).is_file():
-            raise InputError(f"{data / source.file}: no such file; --data must name the folder of the recipe's sources")
+    files = [locate_source(source, data, cache) for source in recipe.sources]
     kept = None
     if cache is not None:
-        stamp = [(s.file, (data / s.file).stat().st_size, (data / s.file).stat().st_mtime_ns) for s in recipe.sources]
+        stamp = [(file.name, file.stat().st_size) for file in files]
         kept = cache / f"corpus-{joblib.hash((recipe.corpus_key(), stamp))}.joblib"
         if kept.is_file():
             rows: Rows = joblib.load(kept)
             return rows
-    parts = [_read(source, data) for source in recipe.sources]
+    parts = [_read(source, file) for source, file in zip(recipe.sources, files, strict=True)]
     rows = prepare(concatenate(parts), recipe)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -69,8 +100,10 @@ def load_corpus(recipe: Recipe, data: Path, cache: Path | None = None) -> Rows:
     return rows
 
 
-def _read(source: Source, data: Path) -> Rows:
-    records: Iterator[dict[str, Any]] = formats.read_rows(data / source.file)
+def _read(source: Source, file: Path) -> Rows:
+    records: Iterator[dict[str, Any]] = formats.read_rows(file)
+    if source.made_from:  # blocks are written in the order in which they finish
+        records = iter(sorted(records, key=lambda record: str(record["pair"])))
     if source.role == "clean":
         records = _sentences(records)
     rows = rows_from_records(records, source.file)

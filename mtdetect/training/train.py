@@ -6,7 +6,6 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtdetect import artifact, formats
-from mtdetect.classifier import AdditiveClassifier
+from mtdetect.classifier import AdditiveClassifier, Evidence, SentenceClassifier
 from mtdetect.detector import Detector
 from mtdetect.document import document_features
 from mtdetect.errors import InputError
@@ -27,13 +26,13 @@ from mtdetect.status import SCORED, status_codes
 from mtdetect.text import normalise
 from mtdetect.training.document_pairs import Documents, clean_documents, paired_documents
 from mtdetect.training.evaluation import evaluate
-from mtdetect.training.fit import FittedClassifier, fit_classifier, recalibrate
+from mtdetect.training.fit import FittedClassifier, fit_classifier, platt, recalibrate
 from mtdetect.training.model_card import model_card
 from mtdetect.training.pairing import pair_weights
 from mtdetect.training.recipe import Recipe, read_recipe
-from mtdetect.training.resources import learn_resources
+from mtdetect.training.resources import expert_tasks, learn_resources
 from mtdetect.training.rows import Rows, concatenate, rows_from_records
-from mtdetect.training.splits import load_corpus, prepare
+from mtdetect.training.splits import load_corpus, locate_source, prepare
 from mtdetect.training.thresholds import threshold_table
 
 Report = Callable[[str], None]
@@ -120,14 +119,14 @@ def train(
     else:
         base = load_model(artifact.default_model() if plan.base == "default" else Path(plan.base).absolute())
         resources = base.resources
-    fitted = _fit_sentence(corpus.take(split == "fit"), plan, resources, jobs, report)
+    heads = _fit_heads(corpus.take(split == "fit"), plan, resources, jobs, report)
     calibration = corpus.take(split == "calibrate")
-    sentence = _calibrated_sentence(fitted, calibration, plan, resources, jobs)
-    report(f"sentence classifier: base {sentence.base:.3f}")
+    sentence = _calibrated_sentence(heads, calibration, plan, resources, jobs)
+    report(f"sentence classifier: slope {sentence.slope:.3f}, shift {sentence.shift:.3f}")
     document = _fit_document(corpus, plan, resources, sentence, jobs)
     clean = _clean(calibration, plan, corpus)
     thresholds = _thresholds(clean, plan, resources, sentence, document, jobs)
-    arrays = {**resource_arrays(resources), **sentence.arrays("sentence"), **document.arrays("document")}
+    arrays = {**resource_arrays(resources), **sentence.arrays(), **document.arrays("document")}
     manifest: dict[str, Any] = {
         "name": plan.name,
         "version": plan.version,
@@ -146,8 +145,8 @@ def train(
             evaluation = measure_model(Detector(folder), corpus, jobs)
         manifest["metrics"] = evaluation
     if save_estimator is not None:
-        joblib.dump(fitted.estimator, save_estimator)
-        report(f"scikit-learn estimator: {save_estimator}")
+        joblib.dump({name: head.estimator for name, head in heads.items()}, save_estimator)
+        report(f"scikit-learn estimators of both heads: {save_estimator}")
     signed = {**manifest, "signature": f"{plan.name} {plan.version}"}
     artifact.save(out, manifest, serialised, arrays, model_card(signed, evaluation))
     report(f"wrote {out}: {artifact.read_manifest(out)['signature']}")
@@ -176,7 +175,7 @@ def _corpus(
                 f"recipe {plan.name} reads {plan.sources[0].file} and others; name their folder with --data"
             )
         parts.append(load_corpus(plan, data, cache))
-        paths = [data / source.file for source in plan.sources] + paths
+        paths = [locate_source(source, data, cache) for source in plan.sources] + paths
     if files:
         own = concatenate([rows_from_records(formats.read_rows(path), path.name) for path in files])
         if not len(own):
@@ -265,66 +264,76 @@ def _weighted_pairs(rows: Rows, plan: Recipe) -> tuple[Rows, NDArray[np.float64]
     return rows.take(weight > 0), weight[weight > 0]
 
 
-def _fit_sentence(rows: Rows, plan: Recipe, resources: Resources, jobs: int, report: Report) -> FittedClassifier:
+def _fit_heads(
+    rows: Rows, plan: Recipe, resources: Resources, jobs: int, report: Report
+) -> dict[str, FittedClassifier]:
+    """Fit the garble head and the translation head, each on its own kind of pairs."""
     pairs, weight = _weighted_pairs(rows, plan)
     _require_both_sides(pairs, "fit")
-    if len(pairs) > plan.classifier_rows:
-        kept = np.sort(np.random.default_rng(plan.seed).permutation(len(pairs))[: plan.classifier_rows])
-        pairs, weight = pairs.take(kept), weight[kept]
-    report(f"classifier: {len(pairs):,} rows")
-    matrix, scorable = feature_matrix(pairs.text, resources, jobs)
-    return fit_classifier(
-        matrix[scorable],
-        pairs.label[scorable],
-        weight[scorable],
-        plan.classifier_knots,
-        plan.classifier_inverse_regularisation,
-    )
+    heads = {}
+    for name, (part, part_weight) in expert_tasks(pairs, weight).items():
+        if len(part) > plan.classifier_rows:
+            kept = np.sort(np.random.default_rng(plan.seed).permutation(len(part))[: plan.classifier_rows])
+            part, part_weight = part.take(kept), part_weight[kept]
+        report(f"{name} head: {len(part):,} rows")
+        matrix, scorable = feature_matrix(part.text, resources, jobs)
+        heads[name] = fit_classifier(
+            matrix[scorable],
+            part.label[scorable],
+            part_weight[scorable],
+            plan.classifier_knots,
+            plan.classifier_inverse_regularisation,
+        )
+    return heads
 
 
 def _calibrated_sentence(
-    fitted: FittedClassifier, rows: Rows, plan: Recipe, resources: Resources, jobs: int
-) -> AdditiveClassifier:
+    heads: dict[str, FittedClassifier], rows: Rows, plan: Recipe, resources: Resources, jobs: int
+) -> SentenceClassifier:
+    """Join the heads and calibrate them on both kinds of pairs, which weigh the same."""
     pairs, weight = _weighted_pairs(rows, plan)
     _require_both_sides(pairs, "calibrate")
-    matrix, scorable = feature_matrix(pairs.text, resources, jobs)
-    logits = fitted.classifier.logits(fitted.classifier.contributions(matrix[scorable]))
-    return recalibrate(fitted.classifier, logits, pairs.label[scorable], weight[scorable])
+    raw = SentenceClassifier(heads["garble"].classifier, heads["translation"].classifier)
+    logits, labels, weights = [], [], []
+    for part, part_weight in expert_tasks(pairs, weight).values():
+        evidence, scorable = sentence_evidence(part.text, resources, raw, jobs)
+        logits.append(evidence.logits[scorable])
+        labels.append(part.label[scorable])
+        weights.append(part_weight[scorable] / part_weight[scorable].sum())
+    slope, shift = platt(np.concatenate(logits), np.concatenate(labels), np.concatenate(weights))
+    return SentenceClassifier(raw.garble, raw.translation, slope, shift)
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    logits: NDArray[np.float64]
-    contributions: NDArray[np.float64]
-    scorable: NDArray[np.bool_]
-
-
-def _evidence(texts: Sequence[str], resources: Resources, sentence: AdditiveClassifier, jobs: int) -> _Evidence:
+def sentence_evidence(
+    texts: Sequence[str], resources: Resources, sentence: SentenceClassifier, jobs: int
+) -> tuple[Evidence, NDArray[np.bool_]]:
+    """Return the evidence of N texts and bool (N,) which of them can be scored."""
     matrix, scorable = feature_matrix(texts, resources, jobs)
-    contributions = sentence.contributions(matrix)
-    return _Evidence(sentence.logits(contributions), contributions, scorable)
+    return sentence.evidence(matrix), scorable
 
 
-def _document_matrix(documents: Documents, evidence: _Evidence) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _document_matrix(
+    documents: Documents, evidence: Evidence, scorable: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return features of documents with a scorable sentence, and which those are."""
     owner = np.repeat(np.arange(len(documents.label)), np.diff(documents.start))
-    kept = evidence.scorable[documents.rows]
+    kept = scorable[documents.rows]
     count = np.bincount(owner[kept], minlength=len(documents.label))
     present = count > 0
     edges = np.concatenate([[0], np.cumsum(count[present])])
     chosen = documents.rows[kept]
-    return document_features(evidence.logits[chosen], evidence.contributions[chosen], edges), present
+    return document_features(evidence.logits[chosen], evidence.heads[chosen], edges), present
 
 
 def _fit_document(
-    corpus: Rows, plan: Recipe, resources: Resources, sentence: AdditiveClassifier, jobs: int
+    corpus: Rows, plan: Recipe, resources: Resources, sentence: SentenceClassifier, jobs: int
 ) -> AdditiveClassifier:
     split = corpus.column("split")
     result: AdditiveClassifier | None = None
     for part in ("fit", "calibrate"):
         pairs, _ = _weighted_pairs(corpus.take(split == part), plan)
         documents = paired_documents(pairs, plan.seed)
-        matrix, present = _document_matrix(documents, _evidence(pairs.text, resources, sentence, jobs))
+        matrix, present = _document_matrix(documents, *sentence_evidence(pairs.text, resources, sentence, jobs))
         label = documents.label[present]
         weight = _document_weights(documents)[present]
         if result is None:
@@ -364,16 +373,15 @@ def _thresholds(
     clean: Rows,
     plan: Recipe,
     resources: Resources,
-    sentence: AdditiveClassifier,
+    sentence: SentenceClassifier,
     document: AdditiveClassifier,
     jobs: int,
 ) -> dict[str, Any]:
-    evidence = _evidence(clean.text, resources, sentence, jobs)
-    scorable = evidence.scorable
+    evidence, scorable = sentence_evidence(clean.text, resources, sentence, jobs)
     words = np.array([len(text.split()) for text in clean.text], dtype=np.int64)
     domain = clean.column("collection")
     documents = clean_documents(clean, plan.seed)
-    matrix, present = _document_matrix(documents, evidence)
+    matrix, present = _document_matrix(documents, evidence, scorable)
     logits = document.logits(document.contributions(matrix))
     return {
         "sentence": threshold_table(evidence.logits[scorable], domain[scorable], words[scorable]),
