@@ -156,14 +156,19 @@ class Words:
         )
 
     @cached_property
+    def count(self) -> NDArray[np.int64]:
+        """int64 (N,), words of each sentence."""
+        return self.start[1:] - self.start[:-1]
+
+    @cached_property
     def sentence(self) -> NDArray[np.int64]:
         """int64 (W,), which sentence each word belongs to."""
-        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+        return np.arange(len(self.start) - 1).repeat(self.count)
 
     @cached_property
     def position(self) -> NDArray[np.int64]:
         """int64 (W,), place of each word in its sentence, from 0."""
-        return np.arange(len(self.begin)) - np.repeat(self.start[:-1], np.diff(self.start))
+        return np.arange(len(self.begin)) - self.start[:-1].repeat(self.count)
 
 
 def word_keys(words: Sequence[str]) -> NDArray[np.uint64]:
@@ -203,26 +208,30 @@ class PieceEncoder:
 
     def encode(self, characters: Characters) -> Pieces:
         """Cut the lower-cased sentences into pieces."""
-        encoded = self.processor.Encode(characters.lower, out_type=int, num_threads=1) if characters.lower else []
+        lower = characters.lower
+        if len(lower) == 1:  # a list, even of one, starts a thread pool
+            encoded = [self.processor.Encode(lower[0], out_type=int)]
+        else:
+            encoded = self.processor.Encode(lower, out_type=int, num_threads=1) if lower else []
         count = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1
         start = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum(count, out=start[1:])
+        count.cumsum(out=start[1:])
         ids = np.full(int(start[-1]), self.start_id, dtype=np.int64)
         inner = np.ones(len(ids), dtype=bool)
         inner[start[:-1]] = False
         ids[inner] = np.fromiter(chain.from_iterable(encoded), dtype=np.int64, count=len(ids) - len(encoded))
-        owner_start = np.repeat(start[:-1], count)
+        owner_start = start[:-1].repeat(count)
         position = np.arange(len(ids)) - owner_start
         # A piece's length in characters counts the space before a word; the first word of a sentence has none.
         run = np.cumsum(self.lengths[ids])
-        end = run - np.repeat(run[start[:-1]], count) - 1 + np.repeat(characters.start[:-1], count)
-        return Pieces(ids, position, start, np.maximum(end, np.repeat(characters.start[:-1], count)))
+        end = run - run[start[:-1]].repeat(count) - 1 + characters.start[:-1].repeat(count)
+        return Pieces(ids, position, start, np.maximum(end, characters.start[:-1].repeat(count)))
 
 
 def segment_sums(values: NDArray[np.generic], start: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return int64 (N,) sums of integers (or bools) (T,) over the segments, exactly; empty segments give 0."""
     total = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(values, out=total[1:])
+    values.cumsum(out=total[1:])
     at = total.take(start)
     result: NDArray[np.int64] = at[1:] - at[:-1]
     return result

@@ -46,7 +46,7 @@ def document_features(
     np.cumsum(columns, axis=1, out=total[:, 1:])
     sums = (total[:, start[1:]] - total[:, start[:-1]]) / _STEP
     mean = sums[0] / count
-    deviation = np.rint((logits - np.repeat(mean, count)) ** 2 * _STEP).astype(np.int64)
+    deviation = np.rint((logits - mean.repeat(count)) ** 2 * _STEP).astype(np.int64)
     running = np.concatenate([[0], np.cumsum(deviation)])
     spread = np.sqrt((running[start[1:]] - running[start[:-1]]) / _STEP / count)
     owner = np.repeat(np.arange(len(count)), count)

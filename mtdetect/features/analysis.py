@@ -63,7 +63,7 @@ class Windows:
 def running_sum(values: NDArray[np.generic]) -> NDArray[np.int64]:
     """Return int64 (T + 1,) running sums, 0 first."""
     running = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(values, out=running[1:])
+    values.cumsum(out=running[1:])
     return running
 
 
@@ -86,8 +86,13 @@ class Segments:
     @cached_property
     def length(self) -> NDArray[np.int64]:
         """int64 (N,), tokens without the start token, at least 1."""
-        length: NDArray[np.int64] = np.maximum(np.diff(self.start) - 1, 1)
+        length: NDArray[np.int64] = np.maximum(self.start[1:] - self.start[:-1] - 1, 1)
         return length
+
+    def sums(self, running: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return int64 (N,) sums over the sentences from running sums (T + 1,)."""
+        at = running.take(self.start)
+        return at[1:] - at[:-1]
 
     @cached_property
     def windows(self) -> Windows:
@@ -126,7 +131,7 @@ class Analysis:
     @cached_property
     def word_count(self) -> NDArray[np.int64]:
         """int64 (N,), words and marks, at least 1."""
-        return np.maximum(np.diff(self.words.start), 1)
+        return np.maximum(self.words.count, 1)
 
     @cached_property
     def word_windows(self) -> Windows:
@@ -148,7 +153,7 @@ class Analysis:
     @cached_property
     def has_case(self) -> NDArray[np.bool_]:
         """bool (N,), sentences that use both capitals and small letters, so that case tells something."""
-        count = np.diff(self.words.start)
+        count = self.words.count
         capitals = self.word_sums(self.capitalised)
         letters = self.word_sums(self.is_letter)
         return (capitals > 0) & (capitals < np.maximum(letters * 3 // 4, 1)) & (count > 0)
@@ -195,5 +200,5 @@ def class_layout(
     inner = np.ones(len(ids), dtype=bool)
     inner[start[:-1]] = False
     ids[inner] = word_class
-    position = np.arange(len(ids)) - np.repeat(start[:-1], np.diff(start))
+    position = np.arange(len(ids)) - start[:-1].repeat(np.diff(start))
     return ids, position, start

@@ -37,7 +37,7 @@ def compute(analysis: Analysis) -> list[Values]:
     total = segment_sums(value, segments.start)
     squares = segment_sums(np.square(value, dtype=np.int32), segments.start)
     running = running_sum(gain)
-    gains = np.diff(running.take(segments.start))
+    gains = segments.sums(running)
     order = segments.scores.order
     flags = (inner & (order == 1)) + (order >= 3) * _FIELD + (gain * scale < -1.0) * _FIELD**2
     packed = segment_sums(flags, segments.start)

@@ -49,7 +49,7 @@ def ratio_statistics(segments: Segments, channel: int, scale: float) -> list[Val
     """Return the six statistics of one ratio channel."""
     ratio = segments.scores.values[channel] * (segments.position > 0)
     running = running_sum(ratio)
-    total = np.diff(running.take(segments.start))
+    total = segments.sums(running)
     positive = segment_sums(ratio * scale > 0.4, segments.start)
     length = segments.length
     peaks = [segments.windows.extreme(running, width, largest) for width, largest in ((3, True), (7, True), (7, False))]

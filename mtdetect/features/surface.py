@@ -35,7 +35,7 @@ def compute(analysis: Analysis) -> list[Values]:
     long_enough = words.end - words.begin > 1
     capital = (characters.cased >= ord("A")) & (characters.cased <= ord("Z"))
     running = np.zeros(len(capital) + 1, dtype=np.int64)
-    np.cumsum(capital, out=running[1:])
+    capital.cumsum(out=running[1:])
     capitals = running[words.end] - running[words.begin] - analysis.capitalised
     all_capitals = capitals + analysis.capitalised == words.end - words.begin
     cased = analysis.has_case

@@ -58,7 +58,7 @@ def compute(analysis: Analysis) -> list[Values]:
     inner = segments.position > 0
     gain = (segments.scores.values[0] - segments.scores.unigram[0]) * inner
     running = running_sum(gain)
-    total = np.diff(running.take(segments.start))
+    total = segments.sums(running)
     squares = segment_sums(np.square(gain, dtype=np.int32), segments.start)
     new = segment_sums(inner & (segments.scores.order <= 2), segments.start)
     length = segments.length
