@@ -14,7 +14,7 @@ import os
 import struct
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources as package_resources
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,10 @@ def _check_files(path: Path, manifest: Mapping[str, Any]) -> None:
             raise ModelError(
                 f"{file}: differs from the manifest (changed or damaged); copy the model again or retrain it"
             )
+
+
+def _entry(file: Path) -> dict[str, Any]:
+    return {"size": file.stat().st_size, "sha256": file_hash(file)}
 
 
 def file_hash(file: Path) -> str:
@@ -211,7 +215,13 @@ def fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
     return digest.hexdigest()[:12]
 
 
-def save(path: Path, manifest: dict[str, Any], pieces: bytes, arrays: Mapping[str, NDArray[Any]], card: str) -> Path:
+def save(
+    path: Path,
+    manifest: dict[str, Any],
+    pieces: bytes,
+    arrays: Mapping[str, NDArray[Any]],
+    card: Callable[[dict[str, Any]], str],
+) -> Path:
     """Write a model folder; it appears whole or not at all, and replaces an older one of the same name.
 
     Args:
@@ -219,7 +229,7 @@ def save(path: Path, manifest: dict[str, Any], pieces: bytes, arrays: Mapping[st
         manifest: everything but ``format_version``, ``files`` and ``signature``, which are added here.
         pieces: serialised sentencepiece model.
         arrays: plain numeric arrays.
-        card: the model card in Markdown.
+        card: makes the model card (Markdown) from the whole manifest, signature included.
 
     Returns:
         The folder.
@@ -233,10 +243,7 @@ def save(path: Path, manifest: dict[str, Any], pieces: bytes, arrays: Mapping[st
         folder.mkdir()
         (folder / PIECES).write_bytes(pieces)
         write_arrays(folder / ARRAYS, arrays)
-        (folder / CARD).write_text(card, encoding="utf-8")
-        files = {
-            file.name: {"size": file.stat().st_size, "sha256": file_hash(file)} for file in sorted(folder.iterdir())
-        }
+        files = {file.name: _entry(file) for file in sorted(folder.iterdir())}
         print_ = fingerprint(files)
         whole = {
             "format_version": FORMAT_VERSION,
@@ -245,6 +252,8 @@ def save(path: Path, manifest: dict[str, Any], pieces: bytes, arrays: Mapping[st
             "signature": f"mtdetect-{manifest['name']} {manifest['version']} sha256:{print_}",
             "files": files,
         }
+        (folder / CARD).write_text(card(whole), encoding="utf-8")
+        files[CARD] = _entry(folder / CARD)
         (folder / MANIFEST).write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         old = Path(temporary) / "old"
         if path.exists():

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -119,11 +118,14 @@ class Detector:
         checked = check_texts(texts, "score" if level == "sentence" else "score_documents")
         if jobs == 1 or len(checked) <= _JOB_TEXTS // 4:
             return self._score_batch(checked, level).scores
+        import joblib  # takes longer to import than a model to load, and one process has no use for it
+
         size = min(_JOB_TEXTS, max(1, math.ceil(len(checked) / joblib.effective_n_jobs(jobs))))
         parts = joblib.Parallel(n_jobs=jobs)(
             joblib.delayed(_job)(self, checked[i : i + size], level) for i in range(0, len(checked), size)
         )
-        return np.concatenate(parts)
+        joined: NDArray[np.float32] = np.concatenate(parts)
+        return joined
 
     def score_batch(self, texts: Sequence[str | None], level: Level = "sentence") -> Scored:
         """Score N texts and keep statuses and contributions.

@@ -152,12 +152,12 @@ def test_arrays_survive_and_are_aligned(tmp_path: Path) -> None:
 
 def test_saving_replaces_a_model_and_nothing_else(tmp_path: Path) -> None:
     manifest = {"name": "x", "version": "1"}
-    artifact.save(tmp_path / "m", manifest, b"p", {"a": np.zeros(3)}, "card")
-    artifact.save(tmp_path / "m", manifest, b"q", {"a": np.zeros(3)}, "card")
+    artifact.save(tmp_path / "m", manifest, b"p", {"a": np.zeros(3)}, lambda whole: whole["signature"])
+    artifact.save(tmp_path / "m", manifest, b"q", {"a": np.zeros(3)}, lambda whole: whole["signature"])
     assert (tmp_path / "m" / "sentencepiece.model").read_bytes() == b"q"
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("precious")
     with pytest.raises(ModelError, match="not a model folder"):
-        artifact.save(tmp_path / "work", manifest, b"p", {"a": np.zeros(3)}, "card")
+        artifact.save(tmp_path / "work", manifest, b"p", {"a": np.zeros(3)}, lambda whole: whole["signature"])
     assert (tmp_path / "work" / "thesis.txt").read_text() == "precious"

@@ -141,14 +141,13 @@ def train(
     if measure:
         report("measuring on the test rows ...")
         with tempfile.TemporaryDirectory() as temporary:
-            folder = artifact.save(Path(temporary) / "model", manifest, serialised, arrays, "")
+            folder = artifact.save(Path(temporary) / "model", manifest, serialised, arrays, lambda _: "")
             evaluation = measure_model(Detector(folder), corpus, jobs)
         manifest["metrics"] = evaluation
     if save_estimator is not None:
         joblib.dump({name: head.estimator for name, head in heads.items()}, save_estimator)
         report(f"scikit-learn estimators of both heads: {save_estimator}")
-    signed = {**manifest, "signature": f"{plan.name} {plan.version}"}
-    artifact.save(out, manifest, serialised, arrays, model_card(signed, evaluation))
+    artifact.save(out, manifest, serialised, arrays, lambda whole: model_card(whole, evaluation))
     report(f"wrote {out}: {artifact.read_manifest(out)['signature']}")
     return out
 
