@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Place = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
+"""Where N rows of F features stand among the knots: interval, share of the way along it, and whether absent."""
+
 
 @dataclass(frozen=True)
 class AdditiveClassifier:
@@ -48,7 +51,11 @@ class AdditiveClassifier:
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return float64 (N, F) log-odds that each feature adds; 0 where a feature is NaN."""
-        interval, fraction, absent = locate(features, self.knots)
+        return self.contributions_at(locate(features, self.knots))
+
+    def contributions_at(self, place: Place) -> NDArray[np.float64]:
+        """Return what :meth:`contributions` does, for features that were already placed among the knots."""
+        interval, fraction, absent = place
         at = interval + np.arange(len(self.knots)) * self.knots.shape[1]
         flat = self.values.ravel()
         left = flat.take(at)
@@ -81,7 +88,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class SentenceClassifier:
-    """Two additive heads under a soft maximum.
+    """Two additive heads with the same knots, under a soft maximum.
 
     Attributes:
         garble: head for garbled (rule-based) translation.
@@ -120,7 +127,8 @@ class SentenceClassifier:
         The soft maximum ``log(exp(g) + exp(t))`` equals ``w g + (1 - w) t`` plus the entropy of ``w``, with
         ``w`` the share of the garble head; so the features keep adding up to the score.
         """
-        added = [head.contributions(features) for head in (self.garble, self.translation)]
+        place = locate(features, self.garble.knots)
+        added = [head.contributions_at(place) for head in (self.garble, self.translation)]
         garble, translation = self.garble.logits(added[0]), self.translation.logits(added[1])
         share = probability(garble - translation)
         soft_maximum = np.logaddexp(garble, translation)
@@ -134,9 +142,7 @@ class SentenceClassifier:
         )
 
 
-def locate(
-    features: NDArray[np.float64], knots: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+def locate(features: NDArray[np.float64], knots: NDArray[np.float64]) -> Place:
     """Return for each value the interval it falls into, how far along it stands (0..1) and whether it is NaN.
 
     Args:

@@ -150,5 +150,7 @@ def _check_shapes(model: Model) -> None:
             raise ValueError("classifier arrays do not fit the features")
         if not (np.isfinite(classifier.values).all() and np.isfinite(classifier.base)):
             raise ValueError("classifier arrays are not finite")
+    if not np.array_equal(model.sentence.garble.knots, model.sentence.translation.knots):
+        raise ValueError("the heads of the classifier have different knots")
     if not np.isfinite([model.sentence.slope, model.sentence.shift]).all():
         raise ValueError("classifier arrays are not finite")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdetect.classifier import AdditiveClassifier, locate, probability
-from mtdetect.training.fit import design, fit_classifier, recalibrate
+from mtdetect.classifier import AdditiveClassifier, SentenceClassifier, locate, probability
+from mtdetect.training.fit import design, fit_classifier, quantile_knots, recalibrate
 
 
 def rows(seed: int, n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def rows(seed: int, n: int = 3000) -> tuple[np.ndarray, np.ndarray]:
 
 def test_numpy_serves_what_scikit_learn_fitted() -> None:
     features, label = rows(0)
-    fitted = fit_classifier(features, label, np.ones(len(label)), 8, 1.0)
+    fitted = fit_classifier(features, label, np.ones(len(label)), quantile_knots(features, 8), 1.0)
     fresh, _ = rows(1, 500)
     fresh[::7] *= 50  # far outside the knots
     expected = fitted.estimator.predict_proba(design(fresh, fitted.knots, fitted.fill))[:, 1]
@@ -37,16 +37,31 @@ def test_numpy_serves_what_scikit_learn_fitted() -> None:
 
 def test_it_learns_curves_and_ignores_what_is_absent() -> None:
     features, label = rows(2)
-    fitted = fit_classifier(features, label, np.ones(len(label)), 8, 1.0).classifier
+    fitted = fit_classifier(features, label, np.ones(len(label)), quantile_knots(features, 8), 1.0).classifier
     fresh, truth = rows(3, 1000)
     right = (probability(fitted.logits(fitted.contributions(fresh))) > 0.5) == truth
     assert right.mean() > 0.75
     assert (fitted.contributions(np.full((1, 4), np.nan)) == 0).all()
 
 
+def test_heads_add_up_under_their_soft_maximum() -> None:
+    features, label = rows(6)
+    knots = quantile_knots(features, 6)
+    one = fit_classifier(features, label, np.ones(len(label)), knots, 1.0).classifier
+    other = fit_classifier(features, 1 - label, np.ones(len(label)), knots, 1.0).classifier
+    both = SentenceClassifier(one, other, 1.7, -0.4)
+    evidence = both.evidence(features)
+    heads = np.stack([head.logits(head.contributions(features)) for head in (one, other)], axis=1)
+    assert np.array_equal(evidence.heads, heads)
+    assert np.abs(evidence.base + evidence.contributions.sum(axis=1) - evidence.logits).max() < 1e-9
+    assert (evidence.logits >= 1.7 * heads.max(axis=1) - 0.4).all()
+    again = SentenceClassifier.from_arrays(both.arrays()).evidence(features)
+    assert np.array_equal(again.logits, evidence.logits)
+
+
 def test_scores_of_a_row_do_not_depend_on_other_rows() -> None:
     features, label = rows(4)
-    fitted = fit_classifier(features, label, np.ones(len(label)), 6, 1.0).classifier
+    fitted = fit_classifier(features, label, np.ones(len(label)), quantile_knots(features, 6), 1.0).classifier
     whole = fitted.logits(fitted.contributions(features))
     alone = np.concatenate([fitted.logits(fitted.contributions(features[i : i + 1])) for i in range(50)])
     assert np.array_equal(whole[:50], alone)

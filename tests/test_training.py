@@ -58,7 +58,9 @@ def test_same_rows_and_seed_give_the_same_fingerprint(scratch: Path, tmp_path: P
 
 
 def test_the_estimator_is_a_by_product(scratch: Path) -> None:
-    assert hasattr(joblib.load(scratch.parent / "estimator.joblib"), "predict_proba")
+    heads = joblib.load(scratch.parent / "estimator.joblib")
+    assert sorted(heads) == ["garble", "translation"]
+    assert all(hasattr(head, "predict_proba") for head in heads.values())
 
 
 def test_refitting_the_shipped_model_separates_the_sample(tmp_path: Path) -> None:

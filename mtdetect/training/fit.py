@@ -80,7 +80,7 @@ def fit_classifier(
     features: NDArray[np.float64],
     label: NDArray[np.int8],
     weight: NDArray[np.float64],
-    knots: int,
+    at: NDArray[np.float64],
     inverse_regularisation: float,
 ) -> FittedClassifier:
     """Fit curves to N labelled feature rows.
@@ -89,11 +89,10 @@ def fit_classifier(
         features: float64 (N, F), NaN where a feature does not apply.
         label: int8 (N,), 1 for machine translation.
         weight: float64 (N,).
-        knots: points of each curve.
+        at: float64 (F, K), points of each curve (see :func:`quantile_knots`).
         inverse_regularisation: larger values let the curves bend more (scikit-learn's ``C``, in units of
             one for each 10,000 rows of weight).
     """
-    at = quantile_knots(features, knots)
     plain = design(features, at, None)
     present = (~np.isnan(features)).T.astype(np.float64) @ weight
     total = np.asarray(plain.T @ weight).reshape(at.shape)

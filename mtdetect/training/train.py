@@ -26,7 +26,7 @@ from mtdetect.status import SCORED, status_codes
 from mtdetect.text import normalise
 from mtdetect.training.document_pairs import Documents, clean_documents, paired_documents
 from mtdetect.training.evaluation import evaluate
-from mtdetect.training.fit import FittedClassifier, fit_classifier, platt, recalibrate
+from mtdetect.training.fit import FittedClassifier, fit_classifier, platt, quantile_knots, recalibrate
 from mtdetect.training.model_card import model_card
 from mtdetect.training.pairing import pair_weights
 from mtdetect.training.recipe import Recipe, read_recipe
@@ -40,6 +40,9 @@ T = TypeVar("T")
 
 CLEAN_LIMIT = 120_000
 """Clean sentences that thresholds are read off, at most."""
+
+DOCUMENT_KNOTS = 6
+"""Points of each curve of the document classifier."""
 
 MINIMUM_ROWS = 40
 """Rows on each side without which nothing can be fitted."""
@@ -269,21 +272,20 @@ def _fit_heads(
     """Fit the garble head and the translation head, each on its own kind of pairs."""
     pairs, weight = _weighted_pairs(rows, plan)
     _require_both_sides(pairs, "fit")
-    heads = {}
+    tasks, matrices = {}, {}
     for name, (part, part_weight) in expert_tasks(pairs, weight).items():
         if len(part) > plan.classifier_rows:
             kept = np.sort(np.random.default_rng(plan.seed).permutation(len(part))[: plan.classifier_rows])
             part, part_weight = part.take(kept), part_weight[kept]
         report(f"{name} head: {len(part):,} rows")
         matrix, scorable = feature_matrix(part.text, resources, jobs)
-        heads[name] = fit_classifier(
-            matrix[scorable],
-            part.label[scorable],
-            part_weight[scorable],
-            plan.classifier_knots,
-            plan.classifier_inverse_regularisation,
-        )
-    return heads
+        tasks[name] = (part.label[scorable], part_weight[scorable])
+        matrices[name] = matrix[scorable]
+    knots = quantile_knots(np.concatenate(list(matrices.values())), plan.classifier_knots)
+    return {
+        name: fit_classifier(matrices[name], label, part_weight, knots, plan.classifier_inverse_regularisation)
+        for name, (label, part_weight) in tasks.items()
+    }
 
 
 def _calibrated_sentence(
@@ -336,7 +338,8 @@ def _fit_document(
         label = documents.label[present]
         weight = _document_weights(documents)[present]
         if result is None:
-            result = fit_classifier(matrix, label, weight, min(plan.classifier_knots, 6), 1.0).classifier
+            knots = quantile_knots(matrix, DOCUMENT_KNOTS)
+            result = fit_classifier(matrix, label, weight, knots, 1.0).classifier
         else:
             result = recalibrate(result, result.logits(result.contributions(matrix)), label, weight)
     assert result is not None
