@@ -194,7 +194,7 @@ def normalise_aligned(text: str) -> tuple[str, NDArray[np.int64]]:
 
     >>> plain, origin = normalise_aligned("“So”  be&nbsp;it")
     >>> plain, origin.tolist()
-    ('So be it', [1, 2, 4, 6, 7, 8, 14, 15, 16])
+    ('So be it', [1, 2, 3, 6, 7, 8, 14, 15, 16])
     """
     plain = text[:MAX_CHARACTERS]
     origin = list(range(len(plain) + 1))

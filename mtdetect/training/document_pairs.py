@@ -67,14 +67,11 @@ def paired_documents(rows: Rows, seed: int) -> Documents:
         human.setdefault(int(key[i]), i)
     garble = is_garble(rows)
     system, language = rows.column("system"), rows.column("source_lang")
-    group, doc, collection = rows.column("group"), rows.column("doc_id"), rows.column("collection")
+    group, doc = rows.column("group"), rows.column("doc_id")
     chains: dict[tuple[str, ...], list[int]] = {}
     for i in np.flatnonzero(rows.label == 1).tolist():
         if int(key[i]) in human:
-            if garble[i]:
-                place = str(rows.content[i] % 97)
-            else:
-                place = doc[i] or group_key(rows.column("source")[i], group[i], doc[i], collection[i])
+            place = str(rows.content[i] % 97) if garble[i] else doc[i] or group_key(group[i], doc[i])
             chains.setdefault((system[i], language[i], place), []).append(i)
     pieces = []
     for (name, _, _), members in chains.items():

@@ -121,33 +121,38 @@ def _sentences(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield {**record, "text": text[start:end]}
 
 
-def prepare(rows: Rows, recipe: Recipe) -> Rows:
+def prepare(rows: Rows, recipe: Recipe, block: int = BLOCK) -> Rows:
     """Group rows by content, drop machine rows that equal human ones, mark splits and held-out rows."""
-    rows.content = content_groups(rows)
+    rows.content = content_groups(rows, block)
     rows = rows.take(~_same_as_human(rows))
     rows.columns["held_out"] = _held_out(rows, recipe)
     rows.columns["split"] = _split(rows, recipe)
     return rows.take(rows.columns["split"] != "unused")
 
 
-def group_key(source: str, group: str, doc_id: str, collection: str) -> str:
-    """Return the block of neighbouring segments a row belongs to.
+def group_key(group: str, doc_id: str, block: int = BLOCK) -> str:
+    """Return the block of neighbouring segments a row belongs to; with blocks of one, its group.
 
-    >>> group_key("news", "news2014-de-en-2617", "", "")
+    >>> group_key("news2014-de-en-2617", "")
     'news2014-de-en-#130'
     """
-    if doc_id and group == doc_id:
+    if block == 1 or (doc_id and group == doc_id):
         return group
     match = _NUMBERED.match(group)
     if match and match.group(1).endswith("-"):
-        return f"{match.group(1)}#{int(match.group(2)) // BLOCK}"
+        return f"{match.group(1)}#{int(match.group(2)) // block}"
     return group
 
 
-def content_groups(rows: Rows) -> NDArray[np.int64]:
-    """Return int64 (N,) numbers of content groups; equal number means shared content."""
+def content_groups(rows: Rows, block: int = BLOCK) -> NDArray[np.int64]:
+    """Return int64 (N,) numbers of content groups; equal number means shared content.
+
+    Args:
+        rows: labelled rows.
+        block: neighbours in a numbered set that stay together; 1 for rows whose numbers mean nothing.
+    """
     group, doc, pair = rows.column("group"), rows.column("doc_id"), rows.column("pair")
-    source, collection = rows.column("source"), rows.column("collection")
+    source = rows.column("source")
     nodes: dict[str, int] = {}
     left: list[int] = []
     right: list[int] = []
@@ -158,7 +163,7 @@ def content_groups(rows: Rows) -> NDArray[np.int64]:
     root = np.empty(len(rows), dtype=np.int64)
     for i in range(len(rows)):
         if group[i]:
-            mine = node(group_key(source[i], group[i], doc[i], collection[i]))
+            mine = node(group_key(group[i], doc[i], block))
         elif pair[i]:
             mine = node(f"pair {pair[i]}")
         else:

@@ -184,7 +184,7 @@ def _corpus(
             raise InputError(f"{files[0]}: no rows with text")
         if parts:
             own.content += int(parts[0].content.max()) + 1
-        parts.append(prepare(own, plan))
+        parts.append(prepare(own, plan, block=1))
     if not parts:
         raise InputError("nothing to train on: name files of rows, or a recipe with sources")
     corpus = concatenate(parts)

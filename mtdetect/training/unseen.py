@@ -39,12 +39,12 @@ def split_as_trained(rows: Rows, files: Sequence[Path], manifests: Sequence[Mapp
         manifests: manifests of the models to be measured.
     """
     learnt = [manifest for manifest in manifests if learnt_from(manifest, files)]
-    rows.content = content_groups(rows)
+    rows.content = content_groups(rows, block=1)
     if not learnt:
         return rows
     position = np.arange(len(rows)).astype(object)
     rows.columns["position"] = position
-    dealt = [prepare(rows, recipe_of(manifest)) for manifest in learnt]
+    dealt = [prepare(rows, recipe_of(manifest), block=1) for manifest in learnt]  # as train deals files of rows
     first = dealt[0]
     for other in dealt[1:]:
         tested = other.columns["position"][other.column("split") == "test"]
