@@ -63,6 +63,10 @@ class AdditiveClassifier:
         result[absent] = 0.0
         return result
 
+    def scaled(self, slope: float, shift: float) -> AdditiveClassifier:
+        """Return the classifier whose log-odds are ``slope`` times these plus ``shift``."""
+        return AdditiveClassifier(self.knots, self.values * slope, self.base * slope + shift)
+
     def logits(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return float64 (N,) log-odds: base plus contributions."""
         total: NDArray[np.float64] = self.base + contributions.sum(axis=1)

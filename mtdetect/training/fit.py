@@ -128,4 +128,4 @@ def recalibrate(
 ) -> AdditiveClassifier:
     """Scale and shift the curves so that the score is a probability at even prior."""
     slope, shift = platt(logits, label, weight)
-    return AdditiveClassifier(classifier.knots, classifier.values * slope, classifier.base * slope + shift)
+    return classifier.scaled(slope, shift)

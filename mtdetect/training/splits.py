@@ -65,7 +65,10 @@ def locate_source(source: Source, data: Path, cache: Path | None, jobs: int = 2)
         balance="collection",
         balance_share=source.balance_share,
     )
-    generate(options, made, state, jobs=jobs, resume=True)
+    finished = made.with_suffix(".finished")  # says that the file is whole, so that many runs may read it at once
+    if not (made.is_file() and finished.is_file() and finished.read_text() == repr(options)):
+        generate(options, made, state, jobs=jobs, resume=True)
+        finished.write_text(repr(options))
     return made
 
 

@@ -294,7 +294,8 @@ def _calibrated_sentence(
     """Join the heads and calibrate them on both kinds of pairs, which weigh the same."""
     pairs, weight = _weighted_pairs(rows, plan)
     _require_both_sides(pairs, "calibrate")
-    raw = SentenceClassifier(heads["garble"].classifier, heads["translation"].classifier)
+    translation = heads["translation"].classifier.scaled(plan.translation_slope, plan.translation_shift)
+    raw = SentenceClassifier(heads["garble"].classifier, translation)
     logits, labels, weights = [], [], []
     for part, part_weight in expert_tasks(pairs, weight).values():
         evidence, scorable = sentence_evidence(part.text, resources, raw, jobs)
