@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+import mtdetect
 from mtdetect.cli.group import LazyGroup
 
 COMMANDS = {
@@ -26,9 +27,7 @@ _HOMES = {"compare": "evaluate"}
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from importlib.metadata import version
-
-        click.echo(f"mtdetect {version('mtdetect')}")
+        click.echo(f"mtdetect {mtdetect.__version__}")
         context.exit()
 
 

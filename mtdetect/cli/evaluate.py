@@ -78,7 +78,7 @@ def evaluate(
     the recipe where one is given, else of ROWS.
     """
     say = reporter(quiet)
-    check_rows_are_named(rows, recipe, data)
+    check_rows_are_named(rows, recipe, data, (json_out, markdown_out))
     detectors = [load_detector(folder) for folder in models or (None,)]
     measured, corpus, warnings = read_rows_and_corpus(rows, recipe, data, cache, detectors, say)
     for warning in warnings:
@@ -150,7 +150,7 @@ def compare(
     whole test split and on each held-out set, and false positives on learner English and translations.
     """
     say = reporter(quiet)
-    check_rows_are_named(rows, recipe, data)
+    check_rows_are_named(rows, recipe, data, (json_out, markdown_out))
     detectors = [load_detector(folder) for folder in (old, new)]
     measured, _, warnings = read_rows_and_corpus(rows, recipe, data, cache, detectors, say)
     for warning in warnings:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mtdetect.cli.options import OUT_FILE
+from mtdetect.cli.options import LABELLED_FILE, OUT_FILE, refuse_overwriting, standard_or
 from mtdetect.errors import InputError
+from mtdetect.formats.output import Output
 
 if TYPE_CHECKING:
     from mtdetect.detector import Detector
     from mtdetect.training.rows import Rows
+
+    NamesType = click.ParamType[tuple[str, ...]]
+else:
+    NamesType = click.ParamType  # generic only from click 8.4 on
 
 BREAKDOWN_NAMES = ("engine", "language", "system", "domain", "genre", "roundtrip", "length", "rating")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Names(click.ParamType[tuple[str, ...]]):
+class Names(NamesType):
     """A comma-separated choice of known names."""
 
     name = "names"
@@ -44,11 +49,7 @@ def row_options(command: Command) -> Command:
     """Options that both commands share: where rows come from, and how they are measured."""
     for option in reversed(
         (
-            click.argument(
-                "rows",
-                nargs=-1,
-                type=click.Path(exists=True, dir_okay=False, allow_dash=False, path_type=Path),
-            ),
+            click.argument("rows", nargs=-1, type=LABELLED_FILE),
             click.option(
                 "--recipe",
                 type=click.Path(dir_okay=False, path_type=Path),
@@ -144,10 +145,8 @@ def read_rows_and_corpus(
         sources = [data / source.file for source in plan.sources]
         for manifest in manifests:
             if not unseen.same_split(plan, manifest, sources):
-                warnings.append(
-                    f"{manifest['name']} {manifest['version']} was trained on another split of these sources: "
-                    "its figures may stand on rows it has learnt from"
-                )
+                unknown = unseen.split_unknown(manifest, sources)
+                warnings.append(_may_know(manifest, "an unknown" if unknown else "another", "sources"))
     if not files:
         assert corpus is not None
         return corpus, corpus, warnings
@@ -164,13 +163,24 @@ def read_rows_and_corpus(
             warnings.append("a model was trained on one of these files: its figures may stand on rows it learnt from")
     else:
         own = unseen.split_as_trained(own, files, manifests)
+        warnings += [_may_know(m, "an unknown", "files") for m in manifests if unseen.split_unknown(m, files)]
         if (own.column("split") != "").any():
             warnings.append("a model was trained on these files: only their test part is measured")
     return own, corpus if corpus is not None else own, warnings
 
 
-def check_rows_are_named(files: Sequence[Path], recipe: Path | None, data: Path | None) -> None:
-    """Refuse, as wrong usage, a call that names no rows."""
+def _may_know(manifest: Mapping[str, Any], split: str, rows: str) -> str:
+    return (
+        f"{manifest['name']} {manifest['version']} was trained on {split} split of these {rows}: "
+        "its figures may stand on rows it has learnt from"
+    )
+
+
+def check_rows_are_named(
+    files: Sequence[Path], recipe: Path | None, data: Path | None, outputs: Sequence[Path | None]
+) -> None:
+    """Refuse, as wrong usage, a call that names no rows, or outputs that would destroy something."""
+    refuse_overwriting(list(files), [standard_or(path) for path in outputs if path is not None])
     if not files and recipe is None:
         raise click.UsageError("nothing to measure on: name files of labelled rows, or --recipe with --data")
     if recipe is not None and data is None:
@@ -191,13 +201,8 @@ def write(data: dict[str, Any], markdown: Callable[[], str], json_out: Path | No
     for path, make in outputs:
         if path is None:
             continue
-        if str(path) == "-":
-            click.echo(make(), nl=False)
-            continue
-        try:
-            path.write_text(make(), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        with Output(standard_or(path)) as stream:
+            stream.write(make().encode())
 
 
 def show(tables: Callable[[], list[Any]], markdown: Callable[[], str], notes: Sequence[str]) -> None:

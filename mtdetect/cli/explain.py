@@ -48,11 +48,13 @@ def explain(text: tuple[str, ...], everything: bool, as_json: bool, model: Path 
 
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else 100
-    console = Console(file=sys.stdout, force_terminal=terminal, width=max(width, 60), highlight=False)
+    console = Console(force_terminal=terminal, width=max(width, 60), highlight=False)
     for position, sentence in enumerate(sentences):
-        if position:
-            console.print()
-        _show(console, detector, sentence, everything)
+        with console.capture() as shown:  # rich itself would end the program at a closed pipe
+            if position:
+                console.print()
+            _show(console, detector, sentence, everything)
+        click.echo(shown.get(), nl=False)
     click.echo(f"model: {detector.signature}", err=True)
 
 
@@ -106,7 +108,7 @@ def _show_sum(console: Console, detector: Detector, verdict: SentenceVerdict, ev
     table.add_column("feature", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("what it notices")
-    table.add_row(f"{explanation.base:+.{digits}f}", "base", "", "where every text starts")
+    table.add_row(f"{explanation.base:+.{digits}f}", "base", "", "where this sentence starts")
     for part in shown:
         style = "red" if part.contribution > 0 else "green"
         value = "" if math.isnan(part.value) else f"{part.value:.4g}"
@@ -115,7 +117,7 @@ def _show_sum(console: Console, detector: Detector, verdict: SentenceVerdict, ev
     if len(rows) > len(shown):
         # as the difference of what is printed, so that the printed column adds up to the last digit
         printed = sum(round(part.contribution, digits) for part in shown) + round(explanation.base, digits)
-        rest = round(explanation.logit, digits) - printed
+        rest = round(round(explanation.logit, digits) - printed, digits) + 0.0  # + 0.0: no minus before zero
         table.add_row(f"{rest:+.{digits}f}", f"{len(rows) - len(shown)} others", "", "the remaining features together")
     table.add_row(
         f"{explanation.logit:+.{digits}f}",

@@ -58,36 +58,47 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(self._help.items()))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the arguments; ``--help`` and ``--version`` print here, and can fail as any output can."""
+        with _errors_become_lines({}):
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; every error that is not click's own becomes one line and an exit code."""
-        try:
-            with _terminable():
-                result = super().invoke(ctx)
-                sys.stdout.flush()  # a full disk or closed pipe shows here, not when the interpreter ends
+        with _errors_become_lines(ctx.meta), _terminable():
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a full disk or closed pipe shows here, not when the interpreter ends
             return result
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except KeyboardInterrupt:
-            code, message = EXIT_INTERRUPTED, "interrupted"
-        except BrokenPipeError:
-            code, message = EXIT_CLOSED_PIPE, ""
-        except InputError as error:
-            code, message = EXIT_UNREADABLE, str(error)
-        except MtdetectError as error:
-            code, message = EXIT_UNEXPECTED, str(error)
-        except OSError as error:
-            code, message = EXIT_UNEXPECTED, _os_error_line(error)
-        except Exception as error:
-            if ctx.meta.get("mtdetect.debug"):
-                traceback.print_exc()
-            detail = str(error).splitlines()[0] if str(error) else "no details"
-            code = EXIT_UNEXPECTED
-            message = f"unexpected {type(error).__name__}: {detail}; mtdetect --debug COMMAND shows where"
-        if message:
-            with suppress(OSError):
-                click.echo(f"mtdetect: {message}", err=True)
-        _abandon_stdout()
-        ctx.exit(code)
+
+
+@contextmanager
+def _errors_become_lines(meta: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+        return
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except KeyboardInterrupt:
+        code, message = EXIT_INTERRUPTED, "interrupted"
+    except BrokenPipeError:
+        code, message = EXIT_CLOSED_PIPE, ""
+    except InputError as error:
+        code, message = EXIT_UNREADABLE, str(error)
+    except MtdetectError as error:
+        code, message = EXIT_UNEXPECTED, str(error)
+    except OSError as error:
+        code, message = EXIT_UNEXPECTED, _os_error_line(error)
+    except Exception as error:
+        if meta.get("mtdetect.debug"):
+            traceback.print_exc()
+        detail = str(error).splitlines()[0] if str(error) else "no details"
+        code = EXIT_UNEXPECTED
+        message = f"unexpected {type(error).__name__}: {detail}; mtdetect --debug COMMAND shows where"
+    if message:
+        with suppress(OSError):
+            click.echo(f"mtdetect: {message}", err=True)
+    _abandon_stdout()
+    raise click.exceptions.Exit(code)
 
 
 def _os_error_line(error: OSError) -> str:

@@ -18,10 +18,32 @@ if TYPE_CHECKING:
 
     from mtdetect.detector import Detector
 
+    FloatType = click.ParamType[float]
+else:
+    FloatType = click.ParamType  # generic only from click 8.4 on
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Percent(click.ParamType[float]):
+class RowFile(click.Path):
+    """A file of rows; a folder is refused with a word on what to name instead.
+
+    Args:
+        allow_dash: whether ``-`` stands for standard input.
+    """
+
+    def __init__(self, allow_dash: bool = False) -> None:
+        super().__init__(exists=True, dir_okay=True, readable=True, allow_dash=allow_dash, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check that the file is there and is no folder."""
+        path = Path(str(super().convert(value, param, ctx)))
+        if path.is_dir():
+            self.fail(f"{path} is a folder; name the files in it, for example {path / '*.jsonl'}", param, ctx)
+        return path
+
+
+class Percent(FloatType):
     """A share given as ``1%`` or ``0.01``; the value is the share, 0..1.
 
     Args:
@@ -53,7 +75,8 @@ class Percent(click.ParamType[float]):
 
 
 PERCENT = Percent()
-IN_FILE = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
+IN_FILE = RowFile(allow_dash=True)
+LABELLED_FILE = RowFile()
 OUT_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 MODEL_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from mtdetect.cli.options import LABELLED_FILE, refuse_overwriting
+
 
 @click.command("train")
-@click.argument("rows", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("rows", nargs=-1, type=LABELLED_FILE)
 @click.option(
     "--recipe",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -57,8 +59,11 @@ def train(
     """
     if not rows and recipe is None:
         raise click.UsageError("nothing to train on: name files of rows, or a recipe with sources (--recipe)")
-    from mtdetect import training
+    refuse_overwriting(list(rows), [save_estimator] if save_estimator is not None else [])
+    from mtdetect import artifact, training
 
+    if out.is_dir() and any(out.iterdir()) and not (out / artifact.MANIFEST).is_file():
+        raise click.UsageError(f"{out} holds something else than a model; name another folder with --out")
     training.train(
         rows=list(rows),
         recipe=recipe,

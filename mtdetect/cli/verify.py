@@ -21,4 +21,5 @@ def verify(model: Path | None) -> None:
     folder = model or artifact.default_model()
     artifact.verify(folder)
     manifest = artifact.read_manifest(folder)
-    click.echo(f"{folder}: all {len(manifest['files'])} files match their hashes; {manifest['signature']}")
+    signature = manifest.get("signature", "no signature")
+    click.echo(f"{folder}: all {len(manifest['files'])} files match their hashes; {signature}")

@@ -33,6 +33,10 @@ FEATURES: tuple[Feature, ...] = tuple(feature for family in FAMILIES for feature
 """All features, in the order of the columns of the feature matrix."""
 
 
+LEARNT = np.array([family.learnt for family in FAMILIES for _ in family.features])
+"""bool (F,), features that recognise the translations of the training pairs."""
+
+
 def compute(analysis: Analysis) -> Values:
     """Return float64 (N, F) all features of a batch; NaN where a feature does not apply."""
     matrix = np.empty((analysis.size, len(FEATURES)))
@@ -44,4 +48,4 @@ def compute(analysis: Analysis) -> Values:
     return matrix
 
 
-__all__ = ["FAMILIES", "FEATURES", "Analysis", "Family", "Feature", "Resources", "compute"]
+__all__ = ["FAMILIES", "FEATURES", "LEARNT", "Analysis", "Family", "Feature", "Resources", "compute"]

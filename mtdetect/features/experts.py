@@ -37,4 +37,4 @@ def compute(analysis: Analysis) -> list[Values]:
     ]
 
 
-FAMILY = Family("experts", 1, FEATURES, compute)
+FAMILY = Family("experts", 1, FEATURES, compute, learnt=True)

@@ -42,7 +42,7 @@ def _family(unit: str, name: str, lead: str) -> Family:
         scales = (analysis.resources.pieces if unit == "piece" else analysis.resources.classes).scales
         return [value for channel in (1, 2) for value in ratio_statistics(segments, channel, float(scales[channel]))]
 
-    return Family(name, 1, features, compute)
+    return Family(name, 1, features, compute, learnt=True)
 
 
 def ratio_statistics(segments: Segments, channel: int, scale: float) -> list[Values]:

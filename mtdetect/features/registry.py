@@ -39,9 +39,12 @@ class Family:
         version: raised when the meaning of any of its features changes.
         features: what :attr:`compute` returns, in order.
         compute: from an analysed batch to one float64 (N,) array a feature; NaN where it does not apply.
+        learnt: whether its features recognise the translations they were trained on (and not only what is
+            unusual in English); they know less of engines that training did not see.
     """
 
     name: str
     version: int
     features: tuple[Feature, ...]
     compute: Callable[[Analysis], list[Values]]
+    learnt: bool = False

@@ -101,7 +101,7 @@ def _zstandard(name: str) -> Any:
     try:
         import zstandard
     except ImportError as error:
-        raise MissingExtraError(f"{name}: Zstandard needs one more package: pip install zstandard") from error
+        raise MissingExtraError(f"{name}: Zstandard needs one more package: pip install 'mtdetect[zstd]'") from error
     return zstandard
 
 

@@ -20,7 +20,7 @@ def parquet_rows(path: Path) -> Iterator[Record]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingExtraError(f"{path}: Parquet needs one more package: pip install pyarrow") from error
+        raise MissingExtraError(f"{path}: Parquet needs one more package: pip install 'mtdetect[parquet]'") from error
     row = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:

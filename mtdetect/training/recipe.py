@@ -91,6 +91,7 @@ class Recipe:
     classifier_knots: int
     classifier_inverse_regularisation: float
     classifier_rows: int
+    unfamiliar_share: float
     translation_slope: float
     translation_shift: float
     weights: dict[str, float] = field(default_factory=dict)
@@ -141,6 +142,7 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             classifier_knots=int(raw["classifier"]["knots"]),
             classifier_inverse_regularisation=float(raw["classifier"]["inverse_regularisation"]),
             classifier_rows=int(raw["classifier"]["rows"]),
+            unfamiliar_share=float(raw["classifier"].get("unfamiliar_share", 0.0)),
             translation_slope=float(raw["classifier"].get("translation_slope", 1.0)),
             translation_shift=float(raw["classifier"].get("translation_shift", 0.0)),
             weights={str(k): float(v) for k, v in raw["weights"].items()},

@@ -15,12 +15,13 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+import mtdetect
 from mtdetect import artifact, formats
 from mtdetect.classifier import AdditiveClassifier, Evidence, SentenceClassifier
 from mtdetect.detector import Detector
 from mtdetect.document import document_features
 from mtdetect.errors import InputError
-from mtdetect.features import Resources, compute
+from mtdetect.features import FEATURES, LEARNT, Resources, compute
 from mtdetect.model import feature_list, load_model, resource_arrays
 from mtdetect.status import SCORED, status_codes
 from mtdetect.text import normalise
@@ -242,8 +243,6 @@ def _features_of_arrays(
 
 
 def _features(texts: Sequence[str], resources: Resources) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    from mtdetect.features import FEATURES
-
     matrix = np.full((len(texts), len(FEATURES)), np.nan)
     scorable = np.zeros(len(texts), dtype=bool)
     for start, plain in _plain(texts):
@@ -282,6 +281,14 @@ def _fit_heads(
         tasks[name] = (part.label[scorable], part_weight[scorable])
         matrices[name] = matrix[scorable]
     knots = quantile_knots(np.concatenate(list(matrices.values())), plan.classifier_knots)
+    if plan.unfamiliar_share > 0:
+        label, part_weight = tasks["garble"]
+        blank = np.where(LEARNT, np.nan, matrices["garble"])
+        matrices["garble"] = np.concatenate([matrices["garble"], blank])
+        tasks["garble"] = (
+            np.concatenate([label, label]),
+            np.concatenate([part_weight, plan.unfamiliar_share * part_weight]),
+        )
     return {
         name: fit_classifier(matrices[name], label, part_weight, knots, plan.classifier_inverse_regularisation)
         for name, (label, part_weight) in tasks.items()
@@ -393,8 +400,8 @@ def _thresholds(
 
 
 def _versions() -> dict[str, str]:
-    names = ("mtdetect", "numpy", "scikit-learn", "scipy", "sentencepiece", "sentencex")
-    versions = {"python": platform.python_version()}
+    names = ("numpy", "scikit-learn", "scipy", "sentencepiece", "sentencex")
+    versions = {"python": platform.python_version(), "mtdetect": mtdetect.__version__}
     for name in names:
         try:
             versions[name] = metadata.version(name)
