@@ -421,6 +421,12 @@ def test_memory_is_flat(tmp_path: Path) -> None:
 class TestModelFolder:
     """``info`` and ``verify`` on a folder of the right form: they never load the model."""
 
+    @staticmethod
+    def measured(kind: str, name: str) -> dict[str, Any]:
+        figure = {"value": 0.25, "low": 0.2, "high": 0.3, "size": 70}
+        figures = {"auc": {**figure, "value": 0.75}, "flagged_at_1%": figure}
+        return {"kind": kind, "name": name, "mt": 1400, "human": 70, "scorers": {"mtdetect": figures}}
+
     @pytest.fixture
     def model(self, tmp_path: Path) -> Path:
         from mtdetect import artifact
@@ -433,8 +439,16 @@ class TestModelFolder:
             "thresholds": {"sentence": {"rates": [{"false_positive_rate": 0.01, "logit": 1.5}]}},
             "training": {"sources": [{"file": "pairs.jsonl", "human": 1200, "mt": 1300}]},
             "library_versions": {"numpy": "2.0"},
+            "metrics": {
+                "levels": {
+                    "sentence": {
+                        "sets": [self.measured("held_out", "engine:smt")],
+                        "false_positives": [self.measured("learner", "all learner")],
+                    }
+                }
+            },
         }
-        return artifact.save(tmp_path / "tiny", manifest, b"pieces", {}, "# Tiny")
+        return artifact.save(tmp_path / "tiny", manifest, b"pieces", {}, lambda _: "# Tiny")
 
     def test_info(self, run: Run, model: Path) -> None:
         result = run("info", model)
@@ -446,9 +460,18 @@ class TestModelFolder:
             "0.818 at 1% false",
             "1,200 human, 1,300 mt",
             "numpy 2.0",
+            "sentence  held out engine:smt               0.750 [0.200, 0.300]  25.0% [20.0, 30.0]    1,400     70",
+            "learner English, flagged wrongly                        25.0% [20.0, 30.0]",
         ):
             assert words in result.stdout
         assert json.loads(run("info", "--json", model).stdout)["version"] == "2.0.0"
+
+    def test_a_manifest_that_lacks_names_is_shown_all_the_same(self, run: Run, model: Path) -> None:
+        path = model / "manifest.json"
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({name: manifest[name] for name in ("format_version", "files")}), encoding="utf-8")
+        assert run("info", model).stdout.startswith("model           ? ?\n")
+        assert "no signature" in run("verify", model).stdout
 
     def test_verify(self, run: Run, model: Path) -> None:
         result = run("verify", model)

@@ -169,7 +169,7 @@ class TestFiles:
     def test_folder_missing_file_and_missing_column(self, run: Run, tmp_path: Path) -> None:
         result = run("score", tmp_path)
         assert result.exit_code == 2
-        assert "is a directory" in result.stderr
+        assert "is a folder; name the files in it, for example" in result.stderr
         assert run("score", tmp_path / "none").exit_code == 2
         path = tmp_path / "a.csv"
         path.write_text("id,body\n1,x\n")
@@ -254,9 +254,12 @@ class TestProcesses:
             ("score", path),
             ("score", path, "-o", "/dev/full"),
             ("gate", path, "--pass", "/dev/full"),
+            ("--help",),
+            ("--version",),
+            ("score", "--help"),
         ):
             with open("/dev/full", "wb") as full:
-                child = process(*arguments, "-q", stdout=full)
+                child = process(*arguments, *(("-q",) if path in arguments else ()), stdout=full)
                 _, err = child.communicate(timeout=60)
             assert child.returncode == 1
             assert b"no space left on the device; free some space" in err

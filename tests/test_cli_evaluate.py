@@ -164,5 +164,30 @@ def test_unusable_rows_are_named(tmp_path: Path) -> None:
     assert result.exit_code == 4
     assert "label is 'robot'" in result.output
     result = run("evaluate", write(tmp_path / "rows.jsonl"), "--json", tmp_path / "no" / "out.json")
-    assert result.exit_code == 4
-    assert "cannot be written" in result.output
+    assert result.exit_code == 2
+    assert "does not exist; create it first" in result.output
+
+
+@pytest.mark.parametrize("recipe", [None, "", "name = 'of another version'", "= no TOML"])
+def test_an_unreadable_recipe_of_a_model_makes_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str | None
+) -> None:
+    rows = write(tmp_path / "rows.jsonl")
+    sources = [{"file": "rows.jsonl", "sha256": file_hash(rows)}]
+    monkeypatch.setitem(MANIFEST, "training", {"sources": sources, "recipe": recipe})
+    (tmp_path / "blind").mkdir()
+    for command in (("evaluate",), ("compare", tmp_path / "blind", tmp_path / "blind")):
+        result = run(*command, rows, "--bootstrap", 2, "--json", "-")
+        assert result.exit_code == 0, result.output
+        assert "known 1.0.0 was trained on an unknown split of these files" in result.stderr
+        assert "learnt from" in json.loads(result.stdout)["warnings"][0]
+
+
+def test_results_never_replace_rows(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl")
+    before = rows.read_bytes()
+    for option in ("--json", "--markdown"):
+        result = run("evaluate", rows, option, rows)
+        assert result.exit_code == 2
+        assert "is also the input" in result.output
+    assert rows.read_bytes() == before

@@ -389,7 +389,7 @@ class TestCompression:
     def test_zstandard_missing_names_the_pip_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
         packed = self.pack("zst", self.DATA)
         monkeypatch.setitem(sys.modules, "zstandard", None)
-        with pytest.raises(MissingExtraError, match="pip install zstandard"):
+        with pytest.raises(MissingExtraError, match=r"pip install 'mtdetect\[zstd\]'"):
             read(packed, "txt")
 
     @pytest.mark.parametrize("kind", ["gz", "xz", "zst"])
@@ -461,7 +461,7 @@ class TestReadRows:
         with pytest.raises(InputError, match=r"a\.parquet.*not readable as Parquet"):
             list(read_rows(path))
         monkeypatch.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(MissingExtraError, match="pip install pyarrow"):
+        with pytest.raises(MissingExtraError, match=r"pip install 'mtdetect\[parquet\]'"):
             list(read_rows(path))
 
 
