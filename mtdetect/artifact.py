@@ -32,7 +32,7 @@ _ALIGNMENT = 64
 _PADDING_FIELD = 0xD935  # the zip field that Android's zipalign uses for padding
 _MAX_FILE = 1 << 30
 _MAX_MANIFEST = 16 << 20
-_DTYPES = frozenset(("|i1", "|u1", "<i2", "<u2", "<i4", "<i8", "<u8", "<f4", "<f8", "|b1"))
+_DTYPES = frozenset(("|i1", "|u1", "<i2", "<u2", "<u4", "<i4", "<i8", "<u8", "<f4", "<f8", "|b1"))
 
 
 def default_model() -> Path:

@@ -8,6 +8,7 @@ the caller sizes the table so that few are lost and says which matter.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,13 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S32 = np.uint64(32)
 _S29 = np.uint64(29)
-_LOW_32 = np.uint64(0xFFFFFFFF)
+_S15 = np.uint64(15)
+_S48 = np.uint64(48)
+_PRINT = np.uint64(0xFFFF)
+_EACH_LANE = np.uint64(0x0001_0001_0001_0001)
+_LANE_TOPS = np.uint64(0x8000_8000_8000_8000)
+_LANE_NUMBERS = np.uint64(0x0000_0001_0002_0003)
+"""Times 1 << 16 * k, its top 16 bits are k."""
 
 
 def _mix(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -43,13 +50,16 @@ class HashTable:
         """Number of slots; value arrays of the table have this length."""
         return len(self.fingerprints)
 
-    def _locate(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    def _locate(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """Return the bucket of each key and its fingerprint, never 0."""
         mixed = _mix(keys)
-        first = ((mixed >> _S32) * np.uint64(self.size // SLOTS)) >> _S32
-        first *= np.uint64(SLOTS)
-        prints = mixed.astype(np.uint16)
-        np.maximum(prints, np.uint16(1), out=prints)
-        return first.view(np.int64), prints
+        bucket = mixed >> _S32
+        bucket *= np.uint64(self.size // SLOTS)
+        bucket >>= _S32
+        prints = mixed
+        prints &= _PRINT
+        np.maximum(prints, np.uint64(1), out=prints)
+        return bucket.view(np.int64), prints
 
     def find(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Look up N keys.
@@ -57,15 +67,29 @@ class HashTable:
         Returns:
             int64 (N,) slots and bool (N,) whether the key is stored; the slot of an absent key is any slot.
         """
-        slots, prints = self._locate(keys)
-        found = self.fingerprints.take(slots) == prints
-        at = slots
-        for _ in range(SLOTS - 1):
-            at = at + 1
-            hit = self.fingerprints.take(at) == prints
-            np.copyto(slots, at, where=hit)
-            found |= hit
+        slots, wanted = self._locate(keys)
+        # The four fingerprints of a bucket are compared inside one 64-bit word (Lamport 1975): a lane that
+        # equals the wanted one becomes 0, and the lowest zero lane sets the lowest bit of `zeros`.
+        wanted *= _EACH_LANE
+        lanes = self._buckets.take(slots)
+        lanes ^= wanted
+        zeros = lanes - _EACH_LANE
+        np.invert(lanes, out=lanes)
+        zeros &= lanes
+        zeros &= _LANE_TOPS
+        found = zeros != 0
+        lane = np.negative(zeros.view(np.int64)).view(np.uint64)
+        lane &= zeros
+        lane >>= _S15
+        lane *= _LANE_NUMBERS
+        lane >>= _S48
+        slots *= SLOTS
+        slots += lane.view(np.int64)
         return slots, found
+
+    @cached_property
+    def _buckets(self) -> NDArray[np.uint64]:
+        return self.fingerprints.view(np.uint64)
 
 
 def build(keys: NDArray[np.uint64], load: float = 0.72) -> tuple[HashTable, NDArray[np.int64]]:
@@ -77,8 +101,7 @@ def build(keys: NDArray[np.uint64], load: float = 0.72) -> tuple[HashTable, NDAr
     """
     buckets = max(1, round(len(keys) / load / SLOTS))
     table = HashTable(np.zeros(buckets * SLOTS, dtype=np.uint16))
-    first, prints = table._locate(keys)
-    bucket = first // SLOTS
+    bucket, prints = table._locate(keys)
     order = np.lexsort((np.arange(len(keys)), prints, bucket))
     twin = np.zeros(len(keys), dtype=bool)
     twin[1:] = (bucket[order][1:] == bucket[order][:-1]) & (prints[order][1:] == prints[order][:-1])
@@ -88,6 +111,6 @@ def build(keys: NDArray[np.uint64], load: float = 0.72) -> tuple[HashTable, NDAr
     rank = np.arange(len(by_bucket)) - np.repeat(starts, np.diff(starts, append=len(by_bucket)))
     kept = by_bucket[rank < SLOTS]
     slots = np.full(len(keys), -1, dtype=np.int64)
-    slots[kept] = first[kept] + rank[rank < SLOTS]
+    slots[kept] = bucket[kept] * SLOTS + rank[rank < SLOTS]
     table.fingerprints[slots[kept]] = prints[kept]
     return table, slots

@@ -54,17 +54,22 @@ class TokenScores:
     order: NDArray[np.int8]
 
 
+CHANNELS = 3
+"""Channels of a model: with three, what an n-gram holds is read as one word of four bytes and one of two."""
+
+
 @dataclass(frozen=True)
 class LanguageModel:
     """Channels over one n-gram table.
 
     Attributes:
-        channels: name of each channel.
-        scales: float64 (channels,), natural-log units of one integer step.
+        channels: names of the three channels.
+        scales: float64 (3,), natural-log units of one integer step.
         order: longest n-gram.
-        unigrams: int16 (vocabulary, 2, channels), log-probability and back-off of every id.
+        unigrams: int16 (vocabulary, 2, 4), log-probability and back-off of every id; the last column is 0.
         table: where n-grams of order 2 and more stand.
-        cells: int8 (slots, 2, channels), log-probability and back-off of a stored n-gram.
+        heads: uint32 (slots,), four int8: log-probability of each channel, back-off of the first.
+        tails: uint16 (slots,), two int8: back-off of the second and third channel.
     """
 
     channels: tuple[str, ...]
@@ -72,7 +77,8 @@ class LanguageModel:
     order: int
     unigrams: NDArray[np.int16]
     table: HashTable
-    cells: NDArray[np.int8]
+    heads: NDArray[np.uint32]
+    tails: NDArray[np.uint16]
 
     def arrays(self, prefix: str) -> dict[str, NDArray[np.generic]]:
         """Return the arrays to store, names beginning with ``prefix``."""
@@ -82,7 +88,8 @@ class LanguageModel:
             f"{prefix}_channels": np.array(self.channels),
             f"{prefix}_unigrams": self.unigrams,
             f"{prefix}_prints": self.table.fingerprints,
-            f"{prefix}_cells": self.cells,
+            f"{prefix}_heads": self.heads,
+            f"{prefix}_tails": self.tails,
         }
 
     @classmethod
@@ -94,7 +101,8 @@ class LanguageModel:
             order=int(arrays[f"{prefix}_order"]),
             unigrams=np.asarray(arrays[f"{prefix}_unigrams"], dtype=np.int16),
             table=HashTable(np.asarray(arrays[f"{prefix}_prints"], dtype=np.uint16)),
-            cells=np.asarray(arrays[f"{prefix}_cells"], dtype=np.int8),
+            heads=np.asarray(arrays[f"{prefix}_heads"], dtype=np.uint32),
+            tails=np.asarray(arrays[f"{prefix}_tails"], dtype=np.uint16),
         )
 
     def score(self, ids: NDArray[np.int64], position: NDArray[np.int64]) -> TokenScores:
@@ -104,31 +112,39 @@ class LanguageModel:
             ids: int64 (T,); every sentence begins with its own start id.
             position: int64 (T,), place of each id in its sentence (0 for the start id).
         """
-        keys = _keys(len(self.unigrams))[ids]
-        cells = self.unigrams[ids]
-        unigram = cells[:, 0, :]
-        values = unigram.copy()
-        backoff = cells[:, 1, :]
+        keys = _keys(len(self.unigrams)).take(ids)
+        cells = self.unigrams.view(np.uint64).reshape(-1, 2)  # four int16 move as one word
+        unigram = cells[:, 0].take(ids)
+        values = unigram.view(np.int16).reshape(-1, 4).copy()
+        words = values.view(np.uint64).reshape(-1)
+        backoff = cells[:, 1].take(ids)
         reached = np.ones(len(ids), dtype=np.int8)
         gram = keys
-        stored = np.ones(len(ids), dtype=bool)
+        candidate = stored = position >= 0
         for order in range(2, self.order + 1):
-            gram = shift(gram) * _BASE + keys
-            inside = position >= order - 1
             carried = shift(backoff)
-            carried[~inside] = 0
-            values += carried
-            at = np.flatnonzero(inside & stored & shift(stored))
-            slots, found = self.table.find(gram[at])
-            at = at[found]
-            cell = self.cells.take(slots[found], axis=0)
-            values[at] = cell[:, 0, :]
+            carried[position < order - 1] = 0
+            values += carried.view(np.int16).reshape(-1, 4)
+            gram = shift(gram) * _BASE + keys
+            candidate = stored & shift(stored)
+            candidate &= position >= order - 1
+            at = np.flatnonzero(candidate)
+            slots, found = self.table.find(gram.take(at))
+            at, slots = at[found], slots[found]
+            head = self.heads.take(slots).view(np.int8).reshape(-1, 4)
+            longer = np.zeros((2, len(at), 4), dtype=np.int16)
+            longer[0, :, :3] = head[:, :3]
+            longer[1, :, 0] = head[:, 3]
+            longer[1, :, 1:3] = self.tails.take(slots).view(np.int8).reshape(-1, 2)
+            moved = longer.view(np.uint64)[:, :, 0]
+            words[at] = moved[0]
             reached[at] = order
-            stored = np.zeros(len(ids), dtype=bool)
-            stored[at] = True
-            backoff = np.zeros_like(values)
-            backoff[at] = cell[:, 1, :]
-        return TokenScores(values.T, unigram.T, reached)
+            if order < self.order:
+                stored = np.zeros(len(ids), dtype=bool)
+                stored[at] = True
+                backoff = np.zeros(len(ids), dtype=np.uint64)
+                backoff[at] = moved[1]
+        return TokenScores(values.T[:3], unigram.view(np.int16).reshape(-1, 4).T[:3], reached)
 
 
 _KEY_CACHE: dict[int, NDArray[np.uint64]] = {}
@@ -266,7 +282,7 @@ def combine(
 
     Args:
         models: smoothed models over the same ids.
-        channels: what the table stores.
+        channels: what the table stores, three of them.
         minimum_counts: per model, the least raw count kept at each order (first order is always kept whole).
     """
     some = next(iter(models.values())).counts
@@ -325,15 +341,20 @@ def _pack(
         mass = np.zeros(vocabulary)
         mass[model.counts.last[0]] = model.alpha[0]
         base[name] = np.log(mass + (1.0 - mass.sum()) / vocabulary)
-    unigrams = np.stack([quantise(base, 32_000), quantise(backoffs[0], 32_000)], axis=1).astype(np.int16)
+    unigrams = np.zeros((vocabulary, 2, 4), dtype=np.int16)
+    unigrams[:, 0, :3] = quantise(base, 32_000)
+    unigrams[:, 1, :3] = quantise(backoffs[0], 32_000)
     keys = np.concatenate([union.keys for union, _ in stored])
     priority = np.concatenate([union.weight for union, _ in stored])
     cells = np.concatenate(
-        [np.stack([quantise(logs, 127), quantise(backoffs[i + 1], 127)], axis=1) for i, (_, logs) in enumerate(stored)]
+        [
+            np.concatenate([quantise(logs, 127), quantise(backoffs[i + 1], 127)], axis=1)
+            for i, (_, logs) in enumerate(stored)
+        ]
     ).astype(np.int8)
     order = np.argsort(-priority, kind="stable")
     table, slots = build(keys[order])
-    laid_out = np.zeros((table.size, 2, len(channels)), dtype=np.int8)
+    laid_out = np.zeros((table.size, 2 * CHANNELS), dtype=np.int8)
     placed = slots >= 0
     laid_out[slots[placed]] = cells[order[placed]]
     return LanguageModel(
@@ -342,7 +363,8 @@ def _pack(
         order=top,
         unigrams=unigrams,
         table=table,
-        cells=laid_out,
+        heads=np.ascontiguousarray(laid_out[:, :4]).view(np.uint32).ravel(),
+        tails=np.ascontiguousarray(laid_out[:, 4:]).view(np.uint16).ravel(),
     )
 
 

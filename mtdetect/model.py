@@ -17,7 +17,8 @@ from mtdetect.document import DOCUMENT_FEATURES
 from mtdetect.errors import ModelError
 from mtdetect.expert import Experts
 from mtdetect.features import FAMILIES, FEATURES, Resources
-from mtdetect.language_model import LanguageModel
+from mtdetect.hash_table import SLOTS
+from mtdetect.language_model import CHANNELS, LanguageModel
 from mtdetect.lexicon import Lexicon
 from mtdetect.verdict import Level
 
@@ -128,13 +129,17 @@ def load_model(path: Path) -> Model:
 def _check_shapes(model: Model) -> None:
     """Refuse arrays that do not fit together, before any of them is used as an index."""
     resources = model.resources
+    lexicon = resources.lexicon
+    for table in (resources.pieces.table, resources.classes.table, lexicon.table, lexicon.neighbours):
+        if table.size == 0 or table.size % SLOTS:
+            raise ValueError("a hash table is not made of whole buckets")
     for language_model in (resources.pieces, resources.classes):
-        channels = len(language_model.channels)
-        expected = (language_model.table.size, 2, channels)
+        slots = (language_model.table.size,)
         if (
-            language_model.cells.shape != expected
-            or language_model.unigrams.shape[1:] != (2, channels)
-            or channels != 3
+            len(language_model.channels) != CHANNELS
+            or language_model.heads.shape != slots
+            or language_model.tails.shape != slots
+            or language_model.unigrams.shape[1:] != (2, 4)
         ):
             raise ValueError("language model arrays do not fit together")
     if resources.encoder.size > len(resources.pieces.unigrams):
