@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +81,31 @@ class Evidence:
     Attributes:
         heads: float64 (N, 2), log-odds of garble and of machine translation, each by itself.
         logits: float64 (N,), calibrated log-odds of the score.
-        base: float64 (N,), log-odds before any feature (it depends on which head speaks).
-        contributions: float64 (N, F), log-odds that each feature adds.
+        added: float64 (N, F) for each head, log-odds that each feature adds to it.
+        slope: factor of the calibration.
     """
 
     heads: NDArray[np.float64]
     logits: NDArray[np.float64]
-    base: NDArray[np.float64]
-    contributions: NDArray[np.float64]
+    added: tuple[NDArray[np.float64], NDArray[np.float64]]
+    slope: float
+
+    @cached_property
+    def contributions(self) -> NDArray[np.float64]:
+        """float64 (N, F), log-odds that each feature adds to the score.
+
+        The soft maximum ``log(exp(g) + exp(t))`` equals ``w g + (1 - w) t`` plus the entropy of ``w``, with
+        ``w`` the share of the garble head; so the features keep adding up to the score.
+        """
+        share = probability(self.heads[:, 0] - self.heads[:, 1])[:, None]
+        result: NDArray[np.float64] = self.slope * (share * self.added[0] + (1.0 - share) * self.added[1])
+        return result
+
+    @cached_property
+    def base(self) -> NDArray[np.float64]:
+        """float64 (N,), log-odds before any feature (they depend on which head speaks)."""
+        result: NDArray[np.float64] = self.logits - self.contributions.sum(axis=1)
+        return result
 
 
 @dataclass(frozen=True)
@@ -126,24 +144,12 @@ class SentenceClassifier:
         )
 
     def evidence(self, features: NDArray[np.float64]) -> Evidence:
-        """Weigh the features of N sentences.
-
-        The soft maximum ``log(exp(g) + exp(t))`` equals ``w g + (1 - w) t`` plus the entropy of ``w``, with
-        ``w`` the share of the garble head; so the features keep adding up to the score.
-        """
+        """Weigh the features (float64 (N, F)) of N sentences."""
         place = locate(features, self.garble.knots)
-        added = [head.contributions_at(place) for head in (self.garble, self.translation)]
+        added = (self.garble.contributions_at(place), self.translation.contributions_at(place))
         garble, translation = self.garble.logits(added[0]), self.translation.logits(added[1])
-        share = probability(garble - translation)
-        soft_maximum = np.logaddexp(garble, translation)
-        contributions = self.slope * (share[:, None] * added[0] + (1.0 - share)[:, None] * added[1])
-        logits = self.slope * soft_maximum + self.shift
-        return Evidence(
-            heads=np.stack([garble, translation], axis=1),
-            logits=logits,
-            base=logits - contributions.sum(axis=1),
-            contributions=contributions,
-        )
+        logits = self.slope * np.logaddexp(garble, translation) + self.shift
+        return Evidence(np.stack([garble, translation], axis=1), logits, added, self.slope)
 
 
 def locate(features: NDArray[np.float64], knots: NDArray[np.float64]) -> Place:

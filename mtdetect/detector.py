@@ -117,7 +117,7 @@ class Detector:
     def _scores(self, texts: Sequence[str | None], level: Level, jobs: int) -> NDArray[np.float32]:
         checked = check_texts(texts, "score" if level == "sentence" else "score_documents")
         if jobs == 1 or len(checked) <= _JOB_TEXTS // 4:
-            return self._score_batch(checked, level).scores
+            return self._plain_scores(checked, level)
         import joblib  # takes longer to import than a model to load, and one process has no use for it
 
         size = min(_JOB_TEXTS, max(1, math.ceil(len(checked) / joblib.effective_n_jobs(jobs))))
@@ -126,6 +126,12 @@ class Detector:
         )
         joined: NDArray[np.float32] = np.concatenate(parts)
         return joined
+
+    def _plain_scores(self, texts: list[str | None], level: Level) -> NDArray[np.float32]:
+        if level == "document":
+            return self._documents(texts).scores
+        sentences = self._sentences(texts, with_contributions=False)
+        return _probabilities(sentences.logits, sentences.codes)
 
     def score_batch(self, texts: Sequence[str | None], level: Level = "sentence") -> Scored:
         """Score N texts and keep statuses and contributions.
@@ -146,19 +152,19 @@ class Detector:
 
     def _score_batch(self, texts: list[str | None], level: Level) -> Scored:
         if level == "sentence":
-            sentences = self._sentences(texts)
+            sentences = self._sentences(texts, with_contributions=True)
             return _scored(sentences.logits, sentences.contributions, sentences.codes, FEATURES)
         if level != "document":
             raise ValueError(f"level is {level!r}; use 'sentence' or 'document'")
         return self._documents(texts)
 
-    def _sentences(self, texts: Sequence[str | None]) -> _Sentences:
+    def _sentences(self, texts: Sequence[str | None], with_contributions: bool) -> _Sentences:
         """Score sentences in batches that fit the processor's cache."""
         n = len(texts)
         result = _Sentences(
             np.full(n, np.nan),
             np.full((n, 2), np.nan),
-            np.zeros((n, len(FEATURES)), np.float32),
+            np.zeros((n if with_contributions else 0, len(FEATURES)), np.float32),
             np.full(n, EMPTY, np.uint8),
         )
         model = self.model
@@ -173,7 +179,8 @@ class Detector:
             evidence = model.sentence.evidence(compute(analysis))
             there = codes == SCORED
             result.codes[at] = codes
-            result.contributions[at[there]] = evidence.contributions[there]
+            if with_contributions:
+                result.contributions[at[there]] = evidence.contributions[there]
             result.logits[at[there]] = evidence.logits[there]
             result.heads[at[there]] = evidence.heads[there]
         return result
@@ -184,7 +191,9 @@ class Detector:
         contributions = np.zeros((n, len(DOCUMENT_FEATURES)))
         for start, end in _batches(texts, limit=1 << 62):
             cut = [[text[a:b] for a, b in split_sentences(text)] if text else [] for text in texts[start:end]]
-            sentences = self._sentences([sentence for document in cut for sentence in document])
+            sentences = self._sentences(
+                [sentence for document in cut for sentence in document], with_contributions=False
+            )
             owner = np.repeat(np.arange(len(cut)), [len(document) for document in cut])
             scorable = sentences.codes == SCORED
             # A document without a scorable sentence takes the most telling status of its sentences.
@@ -327,6 +336,9 @@ def _one(text: Any, caller: str) -> str:
 
 def _batches(texts: Sequence[str | None], limit: int = MAX_CHARACTERS) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of runs of texts, bounded in number and in characters."""
+    if len(texts) == 1:
+        yield 0, 1
+        return
     sizes = [len(text) if text else 0 for text in texts]
     total = np.concatenate([[0], np.cumsum(np.minimum(sizes, limit))])
     start = 0
@@ -343,14 +355,18 @@ def _scored(
     codes: NDArray[np.uint8],
     features: tuple[Any, ...],
 ) -> Scored:
+    return Scored(_probabilities(logits, codes), codes, np.asarray(contributions, dtype=np.float32), features)
+
+
+def _probabilities(logits: NDArray[np.float64], codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     scores = np.full(len(logits), np.nan, dtype=np.float32)
     there = codes == SCORED
     scores[there] = probability(logits[there])
-    return Scored(scores, codes, np.asarray(contributions, dtype=np.float32), features)
+    return scores
 
 
 def _job(detector: Detector, texts: list[str | None], level: Level) -> NDArray[np.float32]:
-    return detector._score_batch(texts, level).scores
+    return detector._plain_scores(texts, level)
 
 
 __all__ = ["FLAG_RATE", "Detector", "load"]
