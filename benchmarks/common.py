@@ -118,6 +118,11 @@ def one_core() -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
+def machine() -> dict[str, Any]:
+    """Describe the machine that figures were measured on."""
+    return {"platform": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
+
+
 def publish(title: str, figures: Sequence[Figure], json_out: Path | None, **context: Any) -> None:
     """Print figures as a table and, where asked for, write them as JSON."""
     from rich.console import Console
@@ -133,15 +138,10 @@ def publish(title: str, figures: Sequence[Figure], json_out: Path | None, **cont
     for name, value in context.items():
         console.print(f"{name}: {value}", style="dim", highlight=False, markup=False)
     if json_out is not None:
-        machine = {
-            "platform": platform.platform(),
-            "python": platform.python_version(),
-            "cores": os.cpu_count(),
-        }
         data = {
             "title": title,
             "figures": [asdict(figure) for figure in figures],
-            "machine": machine,
+            "machine": machine(),
             **context,
         }
         json_out.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
