@@ -64,8 +64,7 @@ def _fold(character: str) -> str:
 _FOLDING = _Folding()
 
 # Applied in this order to " text "; every pattern is a literal, or a run of one character.
-_RULES: tuple[tuple[str, str], ...] = (
-    ('"', " "),
+_SPACING_RULES: tuple[tuple[str, str], ...] = (
     ("''", " "),
     ("--", " - "),
     ("..", "."),
@@ -76,6 +75,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("  ", " "),
     ("  ", " "),
     ("  ", " "),
+)
+_MARK_RULES: tuple[tuple[str, str], ...] = (
     (" ,", ","),
     (" .", "."),
     (" ;", ";"),
@@ -106,7 +107,8 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("('", "("),
     ("')", ")"),
     ("  ", " "),
-)  # fmt: skip
+)
+_RULES = (('"', " "), *_SPACING_RULES, *_MARK_RULES)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FOREIGN_RUN = re.compile("[^ -?A-_a-~]+")  # everything but printable ASCII without ` and @
@@ -122,47 +124,92 @@ def normalise(texts: Sequence[str | None]) -> list[str]:
     >>> normalise(["He said:\\u00a0“It&#39;s  fine” .", None])
     ["He said: It's fine", '']
     """
-    lines = [_fold_text(text) for text in texts]
-    unruly = _unruly(lines)
+    lines = [text or "" for text in texts]
+    if max(map(len, lines), default=0) > MAX_CHARACTERS:
+        lines = [line[:MAX_CHARACTERS] for line in lines]
+    joined = "\n".join(lines)
+    if joined.count("\n") >= len(lines):  # breaks within texts; they fold to spaces like any white space
+        lines = [line.replace("\n", " ") for line in lines]
+        joined = "\n".join(lines)
+    unruly = _RAW_SIGNS.lines(joined)
     if unruly:
-        joined = " " + " \n ".join([lines[i] for i in unruly]) + " "
+        joined = "\n".join([_fold_text(lines[i]) for i in unruly])
         if "http" in joined or "www." in joined:
             joined = _LINK.sub("link", joined)
-        for old, new in _RULES:
-            joined = joined.replace(old, new)
-        for i, line in zip(unruly, joined.split("\n"), strict=True):
+        ruled = joined.replace('"', " ").split("\n")
+        _apply_rules(ruled)
+        for i, line in zip(unruly, ruled, strict=True):
             lines[i] = line
     return [line.strip(_EDGES) for line in lines]
 
 
-def _unruly_pairs() -> NDArray[np.bool_]:
-    """Return bool (128 * 128,): pairs of characters without which no rule and no link applies to a line."""
-    pairs = {(":", "/"), ("w", "w"), ("n", "'")}
-    for old, _ in _RULES:
-        if old != " n't":  # told by n', for a space and an n are everywhere
-            pairs |= {(old[0], old[1])} if len(old) > 1 else {(old, chr(code)) for code in range(128)}
-    flags = np.zeros((128, 128), dtype=bool)
-    for first, second in pairs:
-        flags[ord(first), ord(second)] = True
-    # The edge of a line counts as a space.
-    flags[10] |= flags[32]
-    flags[:, 10] |= flags[:, 32]
-    flags[10, 32] = flags[32, 10] = flags[10, 10] = False
-    return flags.ravel()
+def _apply_rules(lines: list[str]) -> None:
+    """Apply all rules but the first in place; white space at the edges of the lines is still to be stripped."""
+    at = _RULE_SIGNS.lines("\n".join(lines))
+    if not at:
+        return
+    joined = " " + " \n ".join([lines[i] for i in at]) + " "
+    for old, new in _SPACING_RULES:
+        joined = joined.replace(old, new)
+    spaced = joined.split("\n")
+    for i, line in zip(at, spaced, strict=True):
+        lines[i] = line
+    marked = _MARK_SIGNS.lines(joined)
+    if marked:
+        joined = "\n".join([spaced[i] for i in marked])
+        for old, new in _MARK_RULES:
+            joined = joined.replace(old, new)
+        for i, line in zip(marked, joined.split("\n"), strict=True):
+            lines[at[i]] = line
 
 
-_UNRULY = _unruly_pairs()
+class _Signs:
+    """Pairs of neighbouring characters that tell that a rule may apply to a line.
+
+    Up to eight pairs of sets: a line may need a rule if a character of a first set stands before one of its
+    second set (``n`` counts only after a space). Some pairs that need no rule are told too, which costs time
+    only. ``\\n`` stands for the edge of a line.
+    """
+
+    def __init__(self, *pairs: tuple[str, str]) -> None:
+        self._first, self._second = (
+            bytes(sum(1 << bit for bit, pair in enumerate(pairs) if chr(code) in pair[side]) for code in range(256))
+            for side in (0, 1)
+        )
+
+    def lines(self, joined: str) -> list[int]:
+        """Return the numbers of the lines that show a sign."""
+        codes = f"\n{joined}\n".encode("utf-8", "surrogatepass")
+        first = np.frombuffer(codes.translate(self._first), dtype=np.uint8)
+        second = np.frombuffer(codes.translate(self._second), dtype=np.uint8)
+        at = (first[:-1] & second[1:]).nonzero()[0]
+        if not len(at):
+            return []
+        values = np.frombuffer(codes, dtype=np.uint8)
+        at = at[(values.take(at) != _N) | (values.take(at - 1) <= _SPACE)]
+        # A pair may begin with the break before its line.
+        numbers = (values == _BREAK).nonzero()[0].searchsorted(at, side="right") - 1
+        return list(dict.fromkeys(numbers.tolist()))
 
 
-def _unruly(lines: list[str]) -> list[int]:
-    """Return the numbers of the lines that a rule may change."""
-    codes = np.frombuffer(("\n" + "\n".join(lines) + "\n").encode("ascii"), dtype=np.uint8)
-    at = np.flatnonzero(_UNRULY[codes[:-1].astype(np.uint16) * 128 + codes[1:]])
-    if not len(at):
-        return []
-    lines_before = np.searchsorted(np.flatnonzero(codes == 10), at + 1) - 1
-    numbers: list[int] = np.unique(lines_before).tolist()
-    return numbers
+_ANY = "".join(map(chr, range(256)))
+_FOREIGN = "".join(chr(code) for code in range(256) if not 32 <= code < 127 and code != 10) + "`@&"
+_BREAK, _SPACE, _N = 10, 32, ord("n")
+_MARK_PAIRS = (
+    (" ", " "),
+    (" \n", ",.;:!?%)]'"),
+    ("([$", " \n"),
+    ("'", " \n,.)"),
+    (".,?!(", "'"),
+    ("n", "'"),  # of n't
+)
+_MARK_SIGNS = _Signs(*_MARK_PAIRS)
+_RULE_SIGNS = _Signs(*_MARK_PAIRS, ("-.!?'", "-.!?'"))
+_RAW_SIGNS = _Signs(
+    *_MARK_PAIRS,
+    ("-:w.!?'", "-/w.!?'"),  # doubled marks and links
+    (_FOREIGN + '"', _ANY),  # bytes above 127 are parts of characters that are not ASCII
+)
 
 
 def _fold_text(text: str | None) -> str:
