@@ -82,8 +82,8 @@ def _introduction(manifest: Mapping[str, Any]) -> str:
         f"Signature: `{manifest.get('signature', 'not signed')}`. Created: {manifest.get('created', 'not stated')}.",
         "",
         "Gives English sentences and documents a score between 0 and 1: the calibrated probability, at even "
-        "prior, that the text is garbled machine translation. Hand-built features, one additive calibrated "
-        "classifier, no neural network.",
+        "prior, that the text is garbled machine translation. Hand-built features, two additive heads "
+        "(garble; fluent machine translation) under one calibration, no neural network.",
         "",
     ]
     if families:
