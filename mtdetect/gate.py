@@ -51,6 +51,7 @@ class Gate:
         unscorable: what happens to texts without a score.
 
     Raises:
+        TypeError: a rate is not a number.
         ValueError: an argument is outside its range.
 
     >>> import mtdetect
@@ -68,6 +69,8 @@ class Gate:
         unscorable: Action = "pass",
     ) -> None:
         for name, rate in (("false_positive_rate", false_positive_rate), ("review_rate", review_rate)):
+            if not isinstance(rate, int | float):
+                raise TypeError(f"{name} is a number such as 0.01 for 1%, not {rate!r}")
             if not 0 < rate <= 1:  # also refuses NaN
                 raise ValueError(f"{name} is a share above 0 and up to 1 (0.01 for 1%), not {rate!r}")
         if review_rate < false_positive_rate:

@@ -90,3 +90,8 @@ def test_pickles() -> None:
     assert copy.decide(GARBLED) == gate().decide(GARBLED)
     assert copy.decide("").action == "review"
     assert isinstance(pickle.loads(pickle.dumps(copy.decide(GARBLED))), Decision)
+
+
+def test_a_rate_is_a_number() -> None:
+    with pytest.raises(TypeError, match="false_positive_rate is a number such as"):
+        Gate(FakeDetector(), false_positive_rate="1%")  # type: ignore[arg-type]

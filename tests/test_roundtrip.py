@@ -304,7 +304,8 @@ def test_chains_map_to_modes() -> None:
 
 @pytest.mark.parametrize("weight", ["0", "-1", "x", "nan", "inf"])
 def test_a_bad_weight_is_refused(fake: Path, tmp_path: Path, weight: str) -> None:
-    result = command(tmp_path / "in.jsonl", "--chain", f"en-es-en={weight}", "-o", tmp_path / "out.jsonl")
+    rows = write_rows(tmp_path / "in.jsonl", 5)
+    result = command(rows, "--chain", f"en-es-en={weight}", "-o", tmp_path / "out.jsonl")
     assert result.exit_code == 2
     assert "the weight must be a number above 0" in result.output
 

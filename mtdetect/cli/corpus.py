@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mtdetect.cli.options import ROW_FILE
 from mtdetect.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def corpus() -> None:
 
 
 @corpus.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=ROW_FILE)
 @click.option(
     "--chain",
     "chains",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mtdetect.cli.options import LABELLED_FILE, OUT_FILE, refuse_overwriting, standard_or
+from mtdetect.cli.options import OUT_FILE, ROW_FILE, refuse_overwriting, standard_or
 from mtdetect.errors import InputError
 from mtdetect.formats.output import Output
 
@@ -49,7 +49,7 @@ def row_options(command: Command) -> Command:
     """Options that both commands share: where rows come from, and how they are measured."""
     for option in reversed(
         (
-            click.argument("rows", nargs=-1, type=LABELLED_FILE),
+            click.argument("rows", nargs=-1, type=ROW_FILE),
             click.option(
                 "--recipe",
                 type=click.Path(dir_okay=False, path_type=Path),

@@ -34,6 +34,7 @@ class RowFile(click.Path):
 
     def __init__(self, allow_dash: bool = False) -> None:
         super().__init__(exists=True, dir_okay=True, readable=True, allow_dash=allow_dash, path_type=Path)
+        self.name = "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check that the file is there and is no folder."""
@@ -76,7 +77,7 @@ class Percent(FloatType):
 
 PERCENT = Percent()
 IN_FILE = RowFile(allow_dash=True)
-LABELLED_FILE = RowFile()
+ROW_FILE = RowFile()
 OUT_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 MODEL_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

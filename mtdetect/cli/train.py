@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from mtdetect.cli.options import LABELLED_FILE, refuse_overwriting
+from mtdetect.cli.options import ROW_FILE, refuse_overwriting
 
 
 @click.command("train")
-@click.argument("rows", nargs=-1, type=LABELLED_FILE)
+@click.argument("rows", nargs=-1, type=ROW_FILE)
 @click.option(
     "--recipe",
     type=click.Path(dir_okay=False, path_type=Path),
