@@ -5,48 +5,29 @@ from __future__ import annotations
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 import joblib
-import numpy as np
-from numpy.typing import NDArray
 
 import mtdetect
 from mtdetect import artifact, formats
-from mtdetect.classifier import AdditiveClassifier, Evidence, SentenceClassifier
 from mtdetect.detector import Detector
-from mtdetect.document import document_features
 from mtdetect.errors import InputError
-from mtdetect.features import FEATURES, LEARNT, Resources, compute
 from mtdetect.model import feature_list, load_model, resource_arrays
-from mtdetect.status import SCORED, status_codes
-from mtdetect.text import normalise
-from mtdetect.training.document_pairs import Documents, clean_documents, paired_documents
+from mtdetect.training.document_classifier import clean_rows, fit_document, thresholds
 from mtdetect.training.evaluation import evaluate
-from mtdetect.training.fit import FittedClassifier, fit_classifier, platt, quantile_knots, recalibrate
 from mtdetect.training.model_card import model_card
-from mtdetect.training.pairing import pair_weights
 from mtdetect.training.recipe import Recipe, read_recipe
-from mtdetect.training.resources import expert_tasks, learn_resources
+from mtdetect.training.resources import learn_resources
 from mtdetect.training.rows import Rows, concatenate, rows_from_records
+from mtdetect.training.sentence_classifier import Report, calibrated_sentence, fit_heads, require_both_sides
 from mtdetect.training.splits import load_corpus, locate_source, prepare
-from mtdetect.training.thresholds import threshold_table
 
-Report = Callable[[str], None]
 T = TypeVar("T")
-
-CLEAN_LIMIT = 120_000
-"""Clean sentences that thresholds are read off, at most."""
-
-DOCUMENT_KNOTS = 6
-"""Points of each curve of the document classifier."""
-
-MINIMUM_ROWS = 40
-"""Rows on each side without which nothing can be fitted."""
 
 
 class Stages:
@@ -114,7 +95,7 @@ def train(
     if plan.resources is not None:
         settings = plan.resources
         part = corpus.take(split == "estimate")
-        _require_both_sides(part, "estimate")
+        require_both_sides(part, "estimate")
         clean_files = {source.file for source in plan.sources if source.role == "clean"}
         resources = learn_resources(
             part, clean_files, settings, plan.weights, plan.seed,
@@ -123,20 +104,20 @@ def train(
     else:
         base = load_model(artifact.default_model() if plan.base == "default" else Path(plan.base).absolute())
         resources = base.resources
-    heads = _fit_heads(corpus.take(split == "fit"), plan, resources, jobs, report)
+    heads = fit_heads(corpus.take(split == "fit"), plan, resources, jobs, report)
     calibration = corpus.take(split == "calibrate")
-    sentence = _calibrated_sentence(heads, calibration, plan, resources, jobs)
+    sentence = calibrated_sentence(heads, calibration, plan, resources, jobs)
     report(f"sentence classifier: slope {sentence.slope:.3f}, shift {sentence.shift:.3f}")
-    document = _fit_document(corpus, plan, resources, sentence, jobs)
-    clean = _clean(calibration, plan, corpus)
-    thresholds = _thresholds(clean, plan, resources, sentence, document, jobs)
+    document = fit_document(corpus, plan, resources, sentence, jobs)
+    clean = clean_rows(calibration, plan, corpus)
+    table = thresholds(clean, plan, resources, sentence, document, jobs)
     arrays = {**resource_arrays(resources), **sentence.arrays(), **document.arrays("document")}
     manifest: dict[str, Any] = {
         "name": plan.name,
         "version": plan.version,
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "features": feature_list(),
-        "thresholds": thresholds,
+        "thresholds": table,
         "training": {"sources": sources, "seed": plan.seed, "recipe": plan.text, "recipe_name": plan.name},
         "library_versions": _versions(),
     }
@@ -204,199 +185,6 @@ def _corpus(
             }
         )
     return corpus, listed
-
-
-def _require_both_sides(rows: Rows, part: str) -> None:
-    machine = int((rows.label == 1).sum())
-    if min(machine, len(rows) - machine) < MINIMUM_ROWS:
-        raise InputError(
-            f"the {part} part has {len(rows) - machine} human and {machine} machine rows; add rows until it has"
-            f" {MINIMUM_ROWS} of each"
-        )
-
-
-def feature_matrix(
-    texts: Sequence[str], resources: Resources, jobs: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return float64 (N, F) features and bool (N,) which texts can be scored (other rows are NaN)."""
-    size = max(2048, -(-len(texts) // max(1, joblib.effective_n_jobs(jobs))))
-    slices = [texts[i : i + size] for i in range(0, len(texts), size)]
-    if jobs == 1 or len(slices) == 1:
-        parts = [_features(part, resources) for part in slices]
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            parts = joblib.Parallel(n_jobs=jobs, temp_folder=folder)(
-                joblib.delayed(_features_of_arrays)(
-                    part, resources.encoder.processor.serialized_model_proto(), resource_arrays(resources)
-                )
-                for part in slices
-            )
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-
-
-def _features_of_arrays(
-    texts: Sequence[str], pieces: bytes, arrays: dict[str, Any]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    from mtdetect.model import resources_from
-
-    return _features(texts, resources_from(pieces, arrays))
-
-
-def _features(texts: Sequence[str], resources: Resources) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    matrix = np.full((len(texts), len(FEATURES)), np.nan)
-    scorable = np.zeros(len(texts), dtype=bool)
-    for start, plain in _plain(texts):
-        filled = np.array([i for i, text in enumerate(plain) if text], dtype=np.int64)
-        if not len(filled):
-            continue
-        analysis = resources.analyse([plain[i] for i in filled])
-        scorable[start + filled] = status_codes(analysis) == SCORED
-        matrix[start + filled] = compute(analysis)
-    return matrix, scorable
-
-
-def _plain(texts: Sequence[str], size: int = 512) -> Iterator[tuple[int, list[str]]]:
-    for start in range(0, len(texts), size):
-        yield start, normalise(texts[start : start + size])
-
-
-def _weighted_pairs(rows: Rows, plan: Recipe) -> tuple[Rows, NDArray[np.float64]]:
-    weight = pair_weights(rows, plan.weights)
-    return rows.take(weight > 0), weight[weight > 0]
-
-
-def _fit_heads(
-    rows: Rows, plan: Recipe, resources: Resources, jobs: int, report: Report
-) -> dict[str, FittedClassifier]:
-    """Fit the garble head and the translation head, each on its own kind of pairs."""
-    pairs, weight = _weighted_pairs(rows, plan)
-    _require_both_sides(pairs, "fit")
-    tasks, matrices = {}, {}
-    for name, (part, part_weight) in expert_tasks(pairs, weight).items():
-        if len(part) > plan.classifier_rows:
-            kept = np.sort(np.random.default_rng(plan.seed).permutation(len(part))[: plan.classifier_rows])
-            part, part_weight = part.take(kept), part_weight[kept]
-        report(f"{name} head: {len(part):,} rows")
-        matrix, scorable = feature_matrix(part.text, resources, jobs)
-        tasks[name] = (part.label[scorable], part_weight[scorable])
-        matrices[name] = matrix[scorable]
-    knots = quantile_knots(np.concatenate(list(matrices.values())), plan.classifier_knots)
-    if plan.unfamiliar_share > 0:
-        label, part_weight = tasks["garble"]
-        blank = np.where(LEARNT, np.nan, matrices["garble"])
-        matrices["garble"] = np.concatenate([matrices["garble"], blank])
-        tasks["garble"] = (
-            np.concatenate([label, label]),
-            np.concatenate([part_weight, plan.unfamiliar_share * part_weight]),
-        )
-    return {
-        name: fit_classifier(matrices[name], label, part_weight, knots, plan.classifier_inverse_regularisation)
-        for name, (label, part_weight) in tasks.items()
-    }
-
-
-def _calibrated_sentence(
-    heads: dict[str, FittedClassifier], rows: Rows, plan: Recipe, resources: Resources, jobs: int
-) -> SentenceClassifier:
-    """Join the heads and calibrate them on both kinds of pairs, which weigh the same."""
-    pairs, weight = _weighted_pairs(rows, plan)
-    _require_both_sides(pairs, "calibrate")
-    translation = heads["translation"].classifier.scaled(plan.translation_slope, plan.translation_shift)
-    raw = SentenceClassifier(heads["garble"].classifier, translation)
-    logits, labels, weights = [], [], []
-    for part, part_weight in expert_tasks(pairs, weight).values():
-        evidence, scorable = sentence_evidence(part.text, resources, raw, jobs)
-        logits.append(evidence.logits[scorable])
-        labels.append(part.label[scorable])
-        weights.append(part_weight[scorable] / part_weight[scorable].sum())
-    slope, shift = platt(np.concatenate(logits), np.concatenate(labels), np.concatenate(weights))
-    return SentenceClassifier(raw.garble, raw.translation, slope, shift)
-
-
-def sentence_evidence(
-    texts: Sequence[str], resources: Resources, sentence: SentenceClassifier, jobs: int
-) -> tuple[Evidence, NDArray[np.bool_]]:
-    """Return the evidence of N texts and bool (N,) which of them can be scored."""
-    matrix, scorable = feature_matrix(texts, resources, jobs)
-    return sentence.evidence(matrix), scorable
-
-
-def _document_matrix(
-    documents: Documents, evidence: Evidence, scorable: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return features of documents with a scorable sentence, and which those are."""
-    owner = np.repeat(np.arange(len(documents.label)), np.diff(documents.start))
-    kept = scorable[documents.rows]
-    count = np.bincount(owner[kept], minlength=len(documents.label))
-    present = count > 0
-    edges = np.concatenate([[0], np.cumsum(count[present])])
-    chosen = documents.rows[kept]
-    return document_features(evidence.logits[chosen], evidence.heads[chosen], edges), present
-
-
-def _fit_document(
-    corpus: Rows, plan: Recipe, resources: Resources, sentence: SentenceClassifier, jobs: int
-) -> AdditiveClassifier:
-    split = corpus.column("split")
-    result: AdditiveClassifier | None = None
-    for part in ("fit", "calibrate"):
-        pairs, _ = _weighted_pairs(corpus.take(split == part), plan)
-        documents = paired_documents(pairs, plan.seed)
-        matrix, present = _document_matrix(documents, *sentence_evidence(pairs.text, resources, sentence, jobs))
-        label = documents.label[present]
-        weight = _document_weights(documents)[present]
-        if result is None:
-            knots = quantile_knots(matrix, DOCUMENT_KNOTS)
-            result = fit_classifier(matrix, label, weight, knots, 1.0).classifier
-        else:
-            result = recalibrate(result, result.logits(result.contributions(matrix)), label, weight)
-    assert result is not None
-    return result
-
-
-def _document_weights(documents: Documents) -> NDArray[np.float64]:
-    """Give garbled and other machine documents the same say in total."""
-    weight = np.ones(len(documents.label))
-    for side in (True, False):
-        mine = documents.garble == side
-        if mine.any():
-            weight[mine] = len(weight) / mine.sum()
-    return weight
-
-
-def _clean(calibration: Rows, plan: Recipe, corpus: Rows) -> Rows:
-    """Return the clean English that thresholds are read off."""
-    human = calibration.take(calibration.label == 0)
-    clean_files = {source.file for source in plan.sources if source.role == "clean"}
-    if clean_files:
-        human = human.take(np.isin(human.column("source").astype(str), sorted(clean_files)))
-    else:
-        # Without clean sources every human row outside the test part counts: a table from a handful says nothing.
-        human = corpus.take((corpus.label == 0) & (corpus.column("split") != "test"))
-    if len(human) > CLEAN_LIMIT:
-        kept = np.sort(np.random.default_rng(plan.seed).permutation(len(human))[:CLEAN_LIMIT])
-        human = human.take(kept)
-    return human
-
-
-def _thresholds(
-    clean: Rows,
-    plan: Recipe,
-    resources: Resources,
-    sentence: SentenceClassifier,
-    document: AdditiveClassifier,
-    jobs: int,
-) -> dict[str, Any]:
-    evidence, scorable = sentence_evidence(clean.text, resources, sentence, jobs)
-    words = np.array([len(text.split()) for text in clean.text], dtype=np.int64)
-    domain = clean.column("collection")
-    documents = clean_documents(clean, plan.seed)
-    matrix, present = _document_matrix(documents, evidence, scorable)
-    logits = document.logits(document.contributions(matrix))
-    return {
-        "sentence": threshold_table(evidence.logits[scorable], domain[scorable], words[scorable]),
-        "document": threshold_table(logits, documents.domain[present], np.diff(documents.start)[present]),
-    }
 
 
 def _versions() -> dict[str, str]:
