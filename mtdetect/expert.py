@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from mtdetect.language_model import shift
 
 CHARACTER_LENGTHS = (5, 7)
 """Lengths of the character n-grams."""
+
+WORD_OFFSETS = (0, 1, 2, 2)
+"""Words, word pairs, pairs with a gap of one, word triples: how far their last word is from their first."""
 
 _MIX = np.uint64(0x9FB21C651E98DF25)
 _PAIR = np.uint64(0xA0761D6478BD642F)
@@ -29,8 +34,11 @@ Grams = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 def _bucket(keys: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
-    mixed = (keys ^ (keys >> np.uint64(29))) * _MIX
-    return (mixed >> np.uint64(64 - bits)).view(np.int64)
+    mixed = keys >> np.uint64(29)
+    mixed ^= keys
+    mixed *= _MIX
+    mixed >>= np.uint64(64 - bits)
+    return mixed.view(np.int64)
 
 
 def character_grams(characters: Characters, bits: int) -> list[Grams]:
@@ -51,13 +59,16 @@ def word_grams(characters: Characters, bits: int) -> list[Grams]:
     before = shift(key)
     before_that = shift(before)
     start, end = words.start[:-1], words.start[1:]
-    kinds = [
-        (key, 0),
-        (key + before * _PAIR, 1),
-        (key + before_that * _SKIP, 2),
-        (key + before * _PAIR + before_that * _TRIPLE, 2),
+    pair = before * _PAIR
+    pair += key
+    gap = before_that * _SKIP
+    gap += key
+    triple = before_that * _TRIPLE
+    triple += pair
+    return [
+        (_bucket(keys, bits), np.minimum(start + offset, end), end)
+        for keys, offset in zip((key, pair, gap, triple), WORD_OFFSETS, strict=True)
     ]
-    return [(_bucket(keys, bits), np.minimum(start + offset, end), end) for keys, offset in kinds]
 
 
 GramMaker = Callable[[Characters, int], list[Grams]]
@@ -70,11 +81,11 @@ class ExpertEvidence:
 
     Attributes:
         total: float64 (E, N), log-odds a sentence.
-        tokens: int32 (E, W) evidence by word in steps of the scale, or None for character experts.
+        tokens: int16 (E, W) evidence by word in steps of the scale, or None for character experts.
     """
 
     total: NDArray[np.float64]
-    tokens: NDArray[np.int32] | None
+    tokens: NDArray[np.int16] | None
 
 
 @dataclass(frozen=True)
@@ -116,21 +127,47 @@ class Experts:
             np.asarray(arrays[f"expert_{kind}_intercepts"], dtype=np.float64),
         )
 
+    @cached_property
+    def _pairs(self) -> NDArray[np.int16]:
+        """int16 (2**bits,): both weights of a bucket as one item, which is faster to fetch."""
+        return np.ascontiguousarray(self.weights).view(np.int16).ravel()
+
     def score(self, characters: Characters) -> ExpertEvidence:
         """Weigh the n-grams of a batch."""
+        if self.kind == "words":
+            return self._score_words(characters)
         count = np.zeros(characters.size, dtype=np.int64)
-        total = np.zeros((characters.size, self.weights.shape[1]), dtype=np.int64)
-        by_word = self.kind == "words"
-        tokens = np.zeros((len(characters.words.key), self.weights.shape[1]), dtype=np.int32) if by_word else None
-        for buckets, first, end in GRAM_MAKERS[self.kind](characters, self.bits):
-            running = np.zeros((len(buckets) + 1, self.weights.shape[1]), dtype=np.int32)
-            weights = self.weights.take(buckets, axis=0)
-            np.cumsum(weights, axis=0, out=running[1:])
-            total += running[end] - running[first]
+        total = np.zeros((characters.size, 2), dtype=np.int64)
+        for buckets, first, end in character_grams(characters, self.bits):
+            weights = self._pairs.take(buckets).view(np.int8).reshape(-1, 2)
+            total += _sums(weights, first, end)
             count += end - first
-            if tokens is not None:
-                # The first words of a sentence complete no pair or triple.
-                tokens += weights * (np.arange(len(buckets)) >= first.take(characters.words.sentence))[:, None]
+        return ExpertEvidence(self._evidence(total, count), None)
+
+    def _score_words(self, characters: Characters) -> ExpertEvidence:
+        words = characters.words
+        count = np.zeros(characters.size, dtype=np.int64)
+        tokens = np.zeros(2 * len(words.key), dtype=np.int16)
+        for (buckets, _, _), offset in zip(word_grams(characters, self.bits), WORD_OFFSETS, strict=True):
+            weights = self._pairs.take(buckets)
+            if offset:  # the first words of a sentence complete no pair or triple
+                weights *= words.position >= offset
+            tokens += weights.view(np.int8)
+            count += np.maximum(words.count - offset, 0)
+        by_word = tokens.reshape(-1, 2)
+        total = _sums(by_word, words.start[:-1], words.start[1:])
+        return ExpertEvidence(self._evidence(total, count), by_word.T)
+
+    def _evidence(self, total: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return float64 (E, N) log-odds from sums of weights (N, E) over n-grams (N,)."""
         root = np.sqrt(np.maximum(count, 1))
-        evidence = (total / root[:, None]) * self.scales + self.intercepts
-        return ExpertEvidence(evidence.T, None if tokens is None else tokens.T)
+        evidence: NDArray[np.float64] = (total / root[:, None]) * self.scales + self.intercepts
+        return evidence.T
+
+
+def _sums(weights: NDArray[np.integer[Any]], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (N, E) exact sums of the rows ``first`` to ``end`` of small weights (T, E)."""
+    running = np.zeros((len(weights) + 1, weights.shape[1]), dtype=np.int32)
+    np.cumsum(weights, axis=0, out=running[1:])
+    sums: NDArray[np.int64] = running.take(end, axis=0) - running.take(first, axis=0)
+    return sums
