@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -313,10 +313,12 @@ def check_texts(texts: Iterable[Any], caller: str) -> list[str | None]:
     """Return the texts as a list; NaN (a missing value in data frames) counts as None.
 
     Raises:
-        TypeError: a bare string or bytes, or an element that is neither a string nor None.
+        TypeError: a bare string or bytes, something without order, or an element that is neither a string nor None.
     """
     if isinstance(texts, str | bytes | bytearray):
         raise TypeError(f"{caller} takes a list of texts, not one {type(texts).__name__}; write {caller}([text])")
+    if not isinstance(texts, Iterable) or isinstance(texts, Mapping | Set):
+        raise TypeError(f"{caller} takes a list of texts in order, not {type(texts).__name__}; write {caller}([text])")
     checked: list[str | None] = list(texts)
     for i, text in enumerate(checked):
         if text is None or isinstance(text, str):

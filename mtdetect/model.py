@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,10 @@ class Model:
 
         Raises:
             ValueError: an unknown level, or a rate outside the table.
+            TypeError: a rate that is no number.
         """
+        if isinstance(false_positive_rate, bool) or not isinstance(false_positive_rate, Real):
+            raise TypeError(f"false_positive_rate is {false_positive_rate!r}; write a share such as 0.01 for 1%")
         tables = self.manifest["thresholds"]
         if level not in tables:
             raise ValueError(f"level is {level!r}; use 'sentence' or 'document'")

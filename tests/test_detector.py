@@ -101,6 +101,12 @@ def test_a_bare_string_is_refused_with_advice(detector: Detector, wrong: object)
             method(wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("wrong", [None, 5, {"a": 1}, {"a"}])
+def test_what_has_no_order_is_refused(detector: Detector, wrong: object) -> None:
+    with pytest.raises(TypeError, match="takes a list of texts"):
+        detector.score(wrong)  # type: ignore[arg-type]
+
+
 def test_an_element_of_another_type_is_named(detector: Detector) -> None:
     with pytest.raises(TypeError, match="text 1 is int"):
         detector.score(["fine", 5])  # type: ignore[list-item]
@@ -174,6 +180,8 @@ def test_thresholds_fall_with_the_rate(detector: Detector) -> None:
         detector.threshold("word", 0.01)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="false_positive_rate"):
         detector.threshold("sentence", 1.5)
+    with pytest.raises(TypeError, match="such as 0.01"):
+        detector.threshold("sentence", "1%")  # type: ignore[arg-type]
 
 
 def test_pickling_keeps_scores(detector: Detector) -> None:
