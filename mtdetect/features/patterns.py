@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mtdetect.features.analysis import Analysis
 from mtdetect.features.registry import Family, Feature, Values
-from mtdetect.language_model import shift
 from mtdetect.word_lists import AN_EXCEPTIONS, DETERMINERS, LISTED, NATIONALITIES, TITLES, members
 
 _POPESCU = "Popescu 2011; Gamon et al. 2005 (linguistic patterns for MT detection)"
@@ -42,58 +44,92 @@ _QUANTIFIER = members("many more several few some most much both".split())
 _PLURAL_NUMBER = members("hundreds thousands millions billions".split())
 _ENDS_BADLY = members("a an the my your our their of and or very every from than during".split())
 _CLAUSE = members("that which who whom whose".split())
-_TITLE = members(TITLES)
-_NATIONALITY = members(NATIONALITIES)
-_AN_EXCEPTION = members(AN_EXCEPTIONS)
-_VOWEL = np.zeros(256, dtype=bool)
-_VOWEL[[ord(letter) for letter in "aeio"]] = True
-_CONSONANT = np.zeros(256, dtype=bool)
-_CONSONANT[[ord(letter) for letter in "bcdgjkpqtvwyz"]] = True
+_EVERY_WORD = np.ones_like(_OF)
+
+# A pattern is a word and the word before it: (places of the word, places of the one before). One bit each.
+_PATTERNS = (
+    (_THE, _OF),  # "the ... of the"; what else these four ask for is checked afterwards
+    (members(TITLES), members(NATIONALITIES)),
+    (~members(AN_EXCEPTIONS), _A),
+    (_EVERY_WORD, _AN),
+    (_OF, _EVERY_WORD),
+    (_THE, _EVERY_WORD),
+    (_AFTER_NO_ARTICLE, _ARTICLE),
+    (_STRICT_PREPOSITION, _STRICT_PREPOSITION),
+    (_PLURAL_NUMBER, _QUANTIFIER),
+    (_CLAUSE, _EVERY_WORD),
+    (_ENDS_BADLY, _EVERY_WORD),
+)
+_CHAIN, _TITLE, _A_CLASH, _AN_CLASH, *_OTHERS, _DANGLING = (1 << bit for bit in range(len(_PATTERNS)))
+_TO_CHECK = _CHAIN | _TITLE | _A_CLASH | _AN_CLASH
+
+
+def _bits(sides: Iterable[NDArray[np.bool_]]) -> NDArray[np.int16]:
+    """Return int16 (places,): bit ``k`` is set where side ``k`` holds the place."""
+    bits = np.zeros(len(LISTED) + 1, dtype=np.int16)
+    for bit, side in enumerate(sides):
+        bits |= side.astype(np.int16) << np.int16(bit)
+    return bits
+
+
+_WORD = _bits(word for word, _ in _PATTERNS)
+_BEFORE = _bits(before for _, before in _PATTERNS)
+_AT_START = np.int16(sum(1 << bit for bit, (_, before) in enumerate(_PATTERNS) if before is _EVERY_WORD))
+_FIRST_LETTER = np.full(256, ~(_A_CLASH | _AN_CLASH), dtype=np.int16)
+_FIRST_LETTER[[ord(letter) for letter in "aeio"]] |= _A_CLASH
+_FIRST_LETTER[[ord(letter) for letter in "bcdgjkpqtvwyz"]] |= _AN_CLASH
+_THE_PLACE = int(_THE.argmax())
+
+# Counts travel in two integers, 12 bits each: a sentence has fewer words.
+_COUNTED = ((_CHAIN, *_OTHERS[:3]), (_OTHERS[3], _A_CLASH | _AN_CLASH, _TITLE, *_OTHERS[4:]))
+
+
+def _packed(counted: Sequence[int]) -> NDArray[np.int64]:
+    flags = np.arange(1 << len(_PATTERNS))
+    packed = np.zeros(len(flags), dtype=np.int64)
+    for place, bits in enumerate(counted):
+        packed += ((flags & bits) > 0) * np.int64(1 << 12 * place)
+    return packed
+
+
+_PACKED = tuple(_packed(counted) for counted in _COUNTED)
 
 
 def compute(analysis: Analysis) -> list[Values]:
     """Return the phrase pattern features of a batch."""
     words, word = analysis.words, analysis.listed
-    position = words.position
-    nothing = np.int16(len(LISTED))
-    # Words before; across the start of a sentence there are none.
-    one_back = np.where(position >= 1, shift(word), nothing)
-    two_back = np.where(position >= 2, shift(one_back), nothing)
-    three_back = np.where(position >= 3, shift(two_back), nothing)
-    letter = analysis.is_letter & (words.end - words.begin > 2)
-    first_letter = analysis.characters.folded.take(words.begin)
-    the = _THE[word]
-    chain = the & _OF[one_back] & _THE[three_back]
-    wrong_article = letter & (
-        (_A[one_back] & _VOWEL[first_letter] & ~_AN_EXCEPTION[word]) | (_AN[one_back] & _CONSONANT[first_letter])
-    )
-    title = _TITLE[word] & _NATIONALITY[one_back] & _THE[two_back]
-    followed_by_name = np.zeros(len(title), dtype=bool)
-    followed_by_name[:-1] = title[:-1] & analysis.capitalised[1:] & (position[1:] > 0)
-    last = np.zeros(len(word), dtype=bool)
-    last[words.start[1:] - 1] = True
-    # Ten counts travel in two integers, 12 bits each: a sentence has fewer words.
-    flags = (
-        chain,
-        _OF[word],
-        the,
-        _AFTER_NO_ARTICLE[word] & _ARTICLE[one_back],
-        _STRICT_PREPOSITION[word] & _STRICT_PREPOSITION[one_back],
-        wrong_article,
-        followed_by_name,
-        _PLURAL_NUMBER[word] & _QUANTIFIER[one_back],
-        _ENDS_BADLY[word] & last,
-        _CLAUSE[word],
-    )
+    before = np.empty(len(word), dtype=np.int16)
+    before[1:] = _BEFORE.take(word[:-1])
+    before[words.start[:-1]] = _AT_START
+    flags = _WORD.take(word)
+    flags &= before
+    flags &= _FIRST_LETTER.take(analysis.characters.folded.take(words.begin))
+    at = (flags & _TO_CHECK).nonzero()[0]
+    if len(at):
+        flags[at] &= _checked(analysis, at)
     counts: list[Values] = []
-    for half in (flags[:5], flags[5:]):
-        packed = np.zeros(len(word), dtype=np.int64)
-        for place, flag in enumerate(half):
-            packed += flag * np.int64(1 << 12 * place)
-        sums = analysis.word_sums(packed)
-        counts += [(sums >> 12 * place & 4095).astype(np.float64) for place in range(len(half))]
+    for packed, counted in zip(_PACKED, _COUNTED, strict=True):
+        sums = analysis.word_sums(packed.take(flags))
+        counts += [(sums >> 12 * place & 4095).astype(np.float64) for place in range(len(counted))]
+    chain, of, the, *clashes, clause = counts
+    dangling = (flags.take(words.start[1:] - 1) & _DANGLING > 0).astype(np.float64)
     share = 1.0 / analysis.word_count
-    return [counts[0], counts[1] * share, counts[2] * share, *counts[3:9], counts[9] * share]
+    return [chain, of * share, the * share, *clashes, dangling, clause * share]
+
+
+def _checked(analysis: Analysis, at: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Return int16 (K,) the patterns that words ``at``, none the first of its sentence, may keep."""
+    words, word = analysis.words, analysis.listed
+    position = words.position.take(at)
+    the_two_back = (position >= 2) & (word[at - 2] == _THE_PLACE)
+    the_three_back = (position >= 3) & (word[at - 3] == _THE_PLACE)
+    following = np.minimum(at + 1, len(word) - 1)
+    name_follows = analysis.capitalised.take(following) & (words.position.take(following) > position)
+    kept = np.full(len(at), ~_TO_CHECK, dtype=np.int16)
+    kept |= the_three_back * np.int16(_CHAIN)
+    kept |= (the_two_back & name_follows) * np.int16(_TITLE)
+    kept |= (words.end.take(at) - words.begin.take(at) > 2) * np.int16(_A_CLASH | _AN_CLASH)
+    return kept
 
 
 FAMILY = Family("patterns", 1, FEATURES, compute)
