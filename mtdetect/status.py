@@ -33,10 +33,9 @@ def status_codes(analysis: Analysis) -> NDArray[np.uint8]:
     known = analysis.word_sums(small & analysis.facts.known)
     smalls = analysis.word_sums(small)
     characters = analysis.characters
-    other = np.zeros(len(characters.folded) + 1, dtype=np.int64)
-    np.cumsum(characters.folded == ord(OTHER_LETTER), out=other[1:])
-    others = other[characters.start[1:]] - other[characters.start[:-1]]
-    length = np.diff(characters.start)
+    other = (characters.folded == ord(OTHER_LETTER)).nonzero()[0].searchsorted(characters.start)
+    others = other[1:] - other[:-1]
+    length = characters.start[1:] - characters.start[:-1]
     codes = np.full(analysis.size, SCORED, dtype=np.uint8)
     codes[letters < MIN_WORDS] = TOO_SHORT
     strange = (foreign >= 2) & (foreign > function)

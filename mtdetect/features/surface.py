@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtdetect.batch import DIGIT, MARK
 from mtdetect.features.analysis import Analysis
@@ -29,15 +30,10 @@ def compute(analysis: Analysis) -> list[Values]:
     count = analysis.word_count
     letters = np.maximum(analysis.word_sums(letter), 1)
     mark = words.kind == MARK
-    comma = characters.folded[words.begin] == ord(",")
+    comma = characters.folded.take(words.begin) == ord(",")  # always a mark
     inside = (words.position > 0) & analysis.capitalised
     function = analysis.is_function
-    long_enough = words.end - words.begin > 1
-    capital = (characters.cased >= ord("A")) & (characters.cased <= ord("Z"))
-    running = np.zeros(len(capital) + 1, dtype=np.int64)
-    capital.cumsum(out=running[1:])
-    capitals = running[words.end] - running[words.begin] - analysis.capitalised
-    all_capitals = capitals + analysis.capitalised == words.end - words.begin
+    length = words.end - words.begin
     cased = analysis.has_case
 
     def with_case(values: Values) -> Values:
@@ -45,14 +41,25 @@ def compute(analysis: Analysis) -> list[Values]:
 
     return [
         np.log(count),
-        analysis.word_sums(np.where(letter, words.end - words.begin, 0)) / letters,
-        analysis.word_sums(mark & comma) / count,
-        analysis.word_sums(mark & ~comma) / count,
+        analysis.word_sums(length * letter) / letters,
+        analysis.word_sums(comma) / count,
+        analysis.word_sums(mark ^ comma) / count,
         analysis.word_sums(words.kind == DIGIT) / count,
         with_case(analysis.word_sums(inside) / letters),
-        with_case(analysis.word_sums(inside & function & long_enough) / letters),
-        with_case(analysis.word_sums((capitals > 0) & ~all_capitals) / letters),
+        with_case(analysis.word_sums(inside & function & (length > 1)) / letters),
+        with_case(_mixed_case(analysis, length) / letters),
     ]
+
+
+def _mixed_case(analysis: Analysis, length: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return int64 (N,) words with a capital after their first letter that are not all capitals."""
+    words = analysis.words
+    later = analysis.characters.cased - np.uint8(ord("A")) < 26
+    later[words.begin] = False
+    word, capitals = np.unique(words.begin.searchsorted(later.nonzero()[0], side="right") - 1, return_counts=True)
+    mixed = word[capitals + analysis.capitalised.take(word) < length.take(word)]
+    before = mixed.searchsorted(words.start)
+    return before[1:] - before[:-1]
 
 
 FAMILY = Family("surface", 1, FEATURES, compute)
