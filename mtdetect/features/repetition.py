@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtdetect.features.analysis import Analysis
 from mtdetect.features.registry import Family, Feature, Values
@@ -22,30 +23,29 @@ FEATURES = (
 def compute(analysis: Analysis) -> list[Values]:
     """Return the repetition features of a batch."""
     words = analysis.words
-    key, position = words.key, words.position
-    function = analysis.is_function
-    content = analysis.is_letter & ~function & (words.end - words.begin > 2)
-    pair = np.zeros_like(key)
-    pair[1:] = key[1:] + key[:-1] * np.uint64(0xA0761D6478BD642F)
-    doubled = np.zeros(len(key), dtype=bool)
-    again_content = np.zeros(len(key), dtype=bool)
-    again_function = np.zeros(len(key), dtype=bool)
-    again_pair = np.zeros(len(key), dtype=bool)
-    for gap in range(1, min(REACH, len(key) - 1) + 1):
-        same = (key[gap:] == key[:-gap]) & (position[gap:] >= gap)
-        if gap == 1:
-            doubled[gap:] |= same & analysis.is_letter[gap:]
-        if gap == 2:
-            again_function[gap:] |= same & function[gap:]
-        again_content[gap:] |= same & content[gap:]
-        if gap >= 2:
-            again_pair[gap:] |= (pair[gap:] == pair[:-gap]) & (position[gap:] > gap)
-    count = analysis.word_count
+    key = words.key
+    # Few words come back, so that what else is asked is asked of these alone.
+    found = [(key[gap:] == key[:-gap]).nonzero()[0] + gap for gap in range(1, min(REACH, len(key) - 1) + 1)]
+    at = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+    gap = np.arange(1, len(found) + 1).repeat(np.array([len(places) for places in found], dtype=np.int64))
+    position = words.position.take(at)
+    inside = position >= gap
+    at, gap, position = at[inside], gap[inside], position[inside]
+    letter, function = analysis.is_letter.take(at), analysis.is_function.take(at)
+    long = words.end.take(at) - words.begin.take(at) > 2
+    pair = (gap >= 2) & (position > gap) & (key.take(at - 1) == key[at - gap - 1])
+
+    def count(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count words by sentence, each once however often it came before."""
+        flag = np.zeros(len(key), dtype=bool)
+        flag[at[chosen]] = True
+        return analysis.word_sums(flag)
+
     return [
-        analysis.word_sums(doubled).astype(np.float64),
-        analysis.word_sums(again_content) / np.sqrt(count),
-        analysis.word_sums(again_function).astype(np.float64),
-        analysis.word_sums(again_pair).astype(np.float64),
+        count(letter & (gap == 1)).astype(np.float64),
+        count(letter & ~function & long) / np.sqrt(analysis.word_count),
+        count(function & (gap == 2)).astype(np.float64),
+        count(pair).astype(np.float64),
     ]
 
 
