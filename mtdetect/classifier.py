@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Place = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
-"""Where N rows of F features stand among the knots: interval, share of the way along it, and whether absent."""
+"""Where N rows of F features stand among F x K knots: flat number of the interval, value, and whether absent."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,23 @@ class AdditiveClassifier:
 
     def contributions_at(self, place: Place) -> NDArray[np.float64]:
         """Return what :meth:`contributions` does, for features that were already placed among the knots."""
-        interval, fraction, absent = place
-        at = interval + np.arange(len(self.knots)) * self.knots.shape[1]
-        flat = self.values.ravel()
-        left = flat.take(at)
-        result: NDArray[np.float64] = left + fraction * (flat.take(at + 1) - left)
+        interval, inside, absent = place
+        intercepts, slopes = self._lines
+        result = slopes.take(interval)
+        result *= inside
+        result += intercepts.take(interval)
         result[absent] = 0.0
         return result
+
+    @cached_property
+    def _lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Intercept and slope of the line over each interval; an interval without width has the value of its end."""
+        width = np.diff(self.knots, axis=1, append=self.knots[:, -1:])
+        rise = np.diff(self.values, axis=1, append=self.values[:, -1:])
+        end = np.append(self.values[:, 1:], self.values[:, -1:], axis=1)
+        slopes = np.divide(rise, width, out=np.zeros_like(rise), where=width > 0)
+        intercepts = np.where(width > 0, self.values - slopes * self.knots, end)
+        return intercepts.ravel(), slopes.ravel()
 
     def scaled(self, slope: float, shift: float) -> AdditiveClassifier:
         """Return the classifier whose log-odds are ``slope`` times these plus ``shift``."""
@@ -153,24 +163,18 @@ class SentenceClassifier:
 
 
 def locate(features: NDArray[np.float64], knots: NDArray[np.float64]) -> Place:
-    """Return for each value the interval it falls into, how far along it stands (0..1) and whether it is NaN.
+    """Return for each value its interval (flat, row of the feature first), the value itself and whether it is NaN.
 
     Args:
         features: float64 (N, F).
         knots: float64 (F, K); values outside are moved to the nearest end.
     """
     absent = np.isnan(features)
-    inside = np.clip(np.where(absent, knots[:, 0], features), knots[:, 0], knots[:, -1])
-    interval = np.zeros(features.shape, dtype=np.int64)
+    inside = np.clip(features, knots[:, 0], knots[:, -1])
+    interval = np.zeros(features.shape, dtype=np.int8)
     for k in range(1, knots.shape[1] - 1):
         interval += inside >= knots[:, k]
-    at = interval + np.arange(len(knots)) * knots.shape[1]
-    flat = knots.ravel()
-    low = flat.take(at)
-    width = flat.take(at + 1) - low
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fraction = np.where(width > 0, (inside - low) / width, 1.0)
-    return interval, fraction, absent
+    return interval + np.arange(0, knots.size, knots.shape[1]), inside, absent
 
 
 def probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,8 +25,8 @@ from mtdetect.verdict import DocumentVerdict, Level, SentenceVerdict
 FLAG_RATE = 0.01
 """False-positive rate at which verdicts are flagged."""
 
-_BATCH_TEXTS = 512
-_BATCH_CHARACTERS = 200_000
+_BATCH_TEXTS = 1536
+_BATCH_CHARACTERS = 400_000
 _JOB_TEXTS = 16_384
 
 

@@ -180,7 +180,7 @@ def test_thresholds_fall_with_the_rate(detector: Detector) -> None:
         detector.threshold("word", 0.01)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="false_positive_rate"):
         detector.threshold("sentence", 1.5)
-    with pytest.raises(TypeError, match="such as 0.01"):
+    with pytest.raises(TypeError, match=r"such as 0\.01"):
         detector.threshold("sentence", "1%")  # type: ignore[arg-type]
 
 

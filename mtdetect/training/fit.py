@@ -54,8 +54,11 @@ def design(features: NDArray[np.float64], knots: NDArray[np.float64], fill: NDAr
     """Return the sparse (N, F * K) matrix of hat functions; absent values take the row of ``fill``."""
     n, f = features.shape
     k = knots.shape[1]
-    interval, fraction, absent = locate(features, knots)
-    column = interval + np.arange(f) * k
+    column, inside, absent = locate(features, knots)
+    flat = knots.ravel()
+    low = flat.take(column)
+    width = flat.take(column + 1) - low
+    fraction = np.divide(inside - low, width, out=np.ones_like(width), where=width > 0)
     data = np.stack([1.0 - fraction, fraction], axis=-1)
     data[absent] = 0.0
     index = np.stack([column, column + 1], axis=-1).astype(np.int32)
