@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,10 @@ from mtdetect.text import normalise_aligned
 from mtdetect.verdict import Span
 
 MAX_SPANS = 5
+_WIDEN = 40
+_CORE = re.compile(r"\w(?:.*\w)?", re.DOTALL)
+_HEAD = re.compile(r"(?:\w|[-'’‐‑](?=\w))+")
+_TAIL = re.compile(r"(?:\w[-'’‐‑]?)+$")
 MAX_SPAN_WORDS = 6
 
 
@@ -123,12 +128,20 @@ def find_spans(text: str, analysis: Analysis) -> tuple[Span, ...]:
     for first, last in _strongest_runs(total - _EXPECTED):
         stream = int(np.argmax(streams[:, first : last + 1].sum(axis=1)))
         start, stop = int(origin[begin[first]]), int(origin[end[last] - 1]) + 1
-        stop = max(stop, min(int(origin[end[last]]), len(text)))
-        stretch = text[start:stop].rstrip()
-        if plain and stretch:
+        start, stop = _whole_words(text, start, max(stop, min(int(origin[end[last]]), len(text))))
+        core = _CORE.search(text[start:stop])
+        if plain and core:
+            start, stretch = start + core.start(), core.group()
             weight = round(float(total[first : last + 1].sum()), 3)
             spans.append(Span(start, start + len(stretch), stretch, weight, STREAMS[stream][2]))
     return tuple(spans)
+
+
+def _whole_words(text: str, start: int, stop: int) -> tuple[int, int]:
+    """Widen a stretch to the ends of hyphenated words and contractions that it cuts, by some characters at most."""
+    first, last = max(0, start - _WIDEN), min(len(text), stop + _WIDEN)
+    before, after = _TAIL.search(text[first:start]), _HEAD.match(text[stop:last])
+    return start - len(before.group() if before else ""), stop + len(after.group() if after else "")
 
 
 def _strongest_runs(excess: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -55,7 +55,7 @@ class TokenScores:
 
 
 CHANNELS = 3
-"""Channels of a model: with three, what an n-gram holds is read as one word of four bytes and one of two."""
+"""Channels of a model, at most: what an n-gram holds is read as one word of four bytes and one of two."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class LanguageModel:
     """Channels over one n-gram table.
 
     Attributes:
-        channels: names of the three channels.
-        scales: float64 (3,), natural-log units of one integer step.
+        channels: names of the channels, three at most.
+        scales: float64 (channels,), natural-log units of one integer step.
         order: longest n-gram.
         unigrams: int16 (vocabulary, 2, 4), log-probability and back-off of every id; the last column is 0.
         table: where n-grams of order 2 and more stand.
@@ -144,7 +144,8 @@ class LanguageModel:
                 stored[at] = True
                 backoff = np.zeros(len(ids), dtype=np.uint64)
                 backoff[at] = moved[1]
-        return TokenScores(values.T[:3], unigram.view(np.int16).reshape(-1, 4).T[:3], reached)
+        count = len(self.channels)
+        return TokenScores(values.T[:count], unigram.view(np.int16).reshape(-1, 4).T[:count], reached)
 
 
 _KEY_CACHE: dict[int, NDArray[np.uint64]] = {}
@@ -282,7 +283,7 @@ def combine(
 
     Args:
         models: smoothed models over the same ids.
-        channels: what the table stores, three of them.
+        channels: what the table stores, three at most.
         minimum_counts: per model, the least raw count kept at each order (first order is always kept whole).
     """
     some = next(iter(models.values())).counts
@@ -342,29 +343,28 @@ def _pack(
         mass[model.counts.last[0]] = model.alpha[0]
         base[name] = np.log(mass + (1.0 - mass.sum()) / vocabulary)
     unigrams = np.zeros((vocabulary, 2, 4), dtype=np.int16)
-    unigrams[:, 0, :3] = quantise(base, 32_000)
-    unigrams[:, 1, :3] = quantise(backoffs[0], 32_000)
+    count = len(channels)
+    unigrams[:, 0, :count] = quantise(base, 32_000)
+    unigrams[:, 1, :count] = quantise(backoffs[0], 32_000)
     keys = np.concatenate([union.keys for union, _ in stored])
     priority = np.concatenate([union.weight for union, _ in stored])
     cells = np.concatenate(
-        [
-            np.concatenate([quantise(logs, 127), quantise(backoffs[i + 1], 127)], axis=1)
-            for i, (_, logs) in enumerate(stored)
-        ]
+        [np.stack([quantise(logs, 127), quantise(backoffs[i + 1], 127)], axis=1) for i, (_, logs) in enumerate(stored)]
     ).astype(np.int8)
     order = np.argsort(-priority, kind="stable")
     table, slots = build(keys[order])
-    laid_out = np.zeros((table.size, 2 * CHANNELS), dtype=np.int8)
+    laid_out = np.zeros((table.size, 2, CHANNELS), dtype=np.int8)
     placed = slots >= 0
-    laid_out[slots[placed]] = cells[order[placed]]
+    laid_out[slots[placed], :, :count] = cells[order[placed]]
+    flat = laid_out.reshape(table.size, 2 * CHANNELS)
     return LanguageModel(
         channels=tuple(channel.name for channel in channels),
         scales=np.array([channel.scale for channel in channels]),
         order=top,
         unigrams=unigrams,
         table=table,
-        heads=np.ascontiguousarray(laid_out[:, :4]).view(np.uint32).ravel(),
-        tails=np.ascontiguousarray(laid_out[:, 4:]).view(np.uint16).ravel(),
+        heads=np.ascontiguousarray(flat[:, :4]).view(np.uint32).ravel(),
+        tails=np.ascontiguousarray(flat[:, 4:]).view(np.uint16).ravel(),
     )
 
 

@@ -16,23 +16,23 @@ _SOURCE = (
     "Kurokawa et al. 2009; Lembersky et al. 2012, Language models for machine translation: original vs. translated"
 )
 _STATISTICS = (
-    ("mean", "the wording as a whole is"),
-    ("strength", "the evidence over the whole sentence is"),
-    ("peak", "a short stretch is"),
-    ("long_peak", "a longer stretch is"),
-    ("low", "even its most natural stretch is"),
-    ("share", "many of its words are"),
+    ("mean", "its {} on the whole is"),
+    ("strength", "its {}, taken word by word, is"),
+    ("peak", "the {} of a short stretch is"),
+    ("long_peak", "the {} of a longer stretch is"),
+    ("low", "even where it is most natural, its {} is"),
+    ("share", "in many places its {} is"),
 )
 _KINDS = (
     ("garble", "typical of garbled translation"),
     ("translation", "typical of machine translation"),
 )
-_UNITS = (("piece", "wording", ""), ("class", "grammar", "in its grammar, "))
+_UNITS = (("piece", "wording"), ("class", "grammar"))
 
 
-def _family(unit: str, name: str, lead: str) -> Family:
+def _family(unit: str, name: str) -> Family:
     features = tuple(
-        Feature(f"{unit}_{kind}_{statistic}", name, f"{lead}{subject} {predicate}", _SOURCE)
+        Feature(f"{unit}_{kind}_{statistic}", name, f"{subject.format(name)} {predicate}", _SOURCE)
         for kind, predicate in _KINDS
         for statistic, subject in _STATISTICS
     )
