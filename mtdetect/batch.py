@@ -96,19 +96,26 @@ class Characters:
         up, _ = _POWERS.of(len(self.folded))
         prefix = np.empty(len(self.folded) + 1, dtype=np.uint64)
         prefix[0] = 0
-        np.cumsum(_CHARACTER_KEYS[self.folded] * up, out=prefix[1:])
+        keys = _CHARACTER_KEYS.take(self.folded)
+        keys *= up
+        keys.cumsum(out=prefix[1:])
         return prefix
 
     def hashes(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return uint64 hashes of the stretches ``folded[begin:end]``, equal for equal characters."""
         _, down = _POWERS.of(len(self.folded))
-        return (self.prefix_hash[end] - self.prefix_hash[begin]) * down[begin]
+        keys = self.prefix_hash.take(end)
+        keys -= self.prefix_hash.take(begin)
+        keys *= down.take(begin)
+        return keys
 
     def ngram_hashes(self, length: int) -> NDArray[np.uint64]:
         """Return uint64 (C - length + 1,) (or none) hashes of all stretches of ``length`` characters."""
         _, down = _POWERS.of(len(self.folded))
         prefix = self.prefix_hash
-        return (prefix[length:] - prefix[:-length]) * down[: max(len(prefix) - length, 0)]
+        keys = prefix[length:] - prefix[:-length]
+        keys *= down[: len(keys)]
+        return keys
 
     @cached_property
     def words(self) -> Words:

@@ -120,14 +120,16 @@ class LanguageModel:
         backoff = cells[:, 1].take(ids)
         reached = np.ones(len(ids), dtype=np.int8)
         gram = keys
-        candidate = stored = position >= 0
+        starts = np.flatnonzero(position == 0)
+        candidate = position > 0
         for order in range(2, self.order + 1):
+            # Nothing carries over into a sentence: an n-gram that is stored lies inside one, and so does its context.
             carried = shift(backoff)
-            carried[position < order - 1] = 0
+            carried[starts] = 0
             values += carried.view(np.int16).reshape(-1, 4)
-            gram = shift(gram) * _BASE + keys
-            candidate = stored & shift(stored)
-            candidate &= position >= order - 1
+            gram = shift(gram)
+            gram *= _BASE
+            gram += keys
             at = np.flatnonzero(candidate)
             slots, found = self.table.find(gram.take(at))
             at, slots = at[found], slots[found]
@@ -142,6 +144,7 @@ class LanguageModel:
             if order < self.order:
                 stored = np.zeros(len(ids), dtype=bool)
                 stored[at] = True
+                candidate = stored & shift(stored)
                 backoff = np.zeros(len(ids), dtype=np.uint64)
                 backoff[at] = moved[1]
         count = len(self.channels)
