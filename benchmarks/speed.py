@@ -37,7 +37,7 @@ def main(model: Path | None, text: Path | None, json_out: Path | None, count: in
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     rows = texts(text, count)
     startup = _startup(turns, model)
-    scaling = _scaling(rows * max(1, 160_000 // len(rows)), model) if len(cores) > 1 else []
+    scaling = _scaling(rows * max(1, 400_000 // len(rows)), model) if len(cores) > 1 else []
     one_core()
     import sentencepiece
 

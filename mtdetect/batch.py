@@ -237,6 +237,9 @@ class PieceEncoder:
 
 def segment_sums(values: NDArray[np.generic], start: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return int64 (N,) sums of integers (or bools) (T,) over the segments, exactly; empty segments give 0."""
+    if len(start) == 2:  # one sentence: a plain sum takes a third of the calls
+        whole: NDArray[np.int64] = values.sum(dtype=np.int64, keepdims=True)
+        return whole
     total = np.zeros(len(values) + 1, dtype=np.int64)
     values.cumsum(out=total[1:])
     at = total.take(start)
