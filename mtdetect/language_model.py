@@ -125,7 +125,8 @@ class LanguageModel:
         for order in range(2, self.order + 1):
             # Nothing carries over into a sentence: an n-gram that is stored lies inside one, and so does its context.
             carried = shift(backoff)
-            carried[starts] = 0
+            if len(starts) > 1:  # shift has cleared the first
+                carried[starts] = 0
             values += carried.view(np.int16).reshape(-1, 4)
             gram = shift(gram)
             gram *= _BASE

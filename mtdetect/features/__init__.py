@@ -39,13 +39,8 @@ LEARNT = np.array([family.learnt for family in FAMILIES for _ in family.features
 
 def compute(analysis: Analysis) -> Values:
     """Return float64 (N, F) all features of a batch; NaN where a feature does not apply."""
-    matrix = np.empty((analysis.size, len(FEATURES)))
-    column = 0
-    for family in FAMILIES:
-        for values in family.compute(analysis):
-            matrix[:, column] = values
-            column += 1
-    return matrix
+    columns = [values for family in FAMILIES for values in family.compute(analysis)]
+    return np.ascontiguousarray(np.concatenate(columns).reshape(len(FEATURES), analysis.size).T)
 
 
 __all__ = ["FAMILIES", "FEATURES", "LEARNT", "Analysis", "Family", "Feature", "Resources", "compute"]

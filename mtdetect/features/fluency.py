@@ -39,7 +39,7 @@ def compute(analysis: Analysis) -> list[Values]:
     running = running_sum(gain)
     gains = segments.sums(running)
     order = segments.scores.order
-    flags = (inner & (order == 1)) + (order >= 3) * _FIELD + (gain * scale < -1.0) * _FIELD**2
+    flags = (inner & (order == 1)) + (order >= 3) * _FIELD + (gain < -int(1.0 / scale)) * _FIELD**2
     packed = segment_sums(flags, segments.start)
     mean = total / length
     spread = np.sqrt(np.maximum(squares / length - mean * mean, 0.0))

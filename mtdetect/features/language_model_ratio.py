@@ -50,7 +50,7 @@ def ratio_statistics(segments: Segments, channel: int, scale: float) -> list[Val
     ratio = segments.scores.values[channel] * (segments.position > 0)
     running = running_sum(ratio)
     total = segments.sums(running)
-    positive = segment_sums(ratio * scale > 0.4, segments.start)
+    positive = segment_sums(ratio > int(0.4 / scale), segments.start)
     length = segments.length
     peaks = [segments.windows.extreme(running, width, largest) for width, largest in ((3, True), (7, True), (7, False))]
     return [
