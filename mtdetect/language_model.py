@@ -299,6 +299,7 @@ def combine(
         mass = np.zeros(vocabulary)
         mass[model.counts.last[0]] = model.alpha[0]
         logs[name] = np.log(mass + (1.0 - mass.sum()) / vocabulary)
+    base = logs
     stored: list[tuple[_Union, dict[str, NDArray[np.float64]]]] = []
     backoffs: list[dict[str, NDArray[np.float64]]] = []
     for n in range(2, top + 1):
@@ -321,11 +322,11 @@ def combine(
         backoffs.append(gammas)
         stored.append((union, logs))
     backoffs.append({name: np.zeros(len(union.keys)) for name in models})
-    return _pack(models, channels, vocabulary, top, stored, backoffs)
+    return _pack(base, channels, vocabulary, top, stored, backoffs)
 
 
 def _pack(
-    models: Mapping[str, Model],
+    base: Mapping[str, NDArray[np.float64]],
     channels: Sequence[Channel],
     vocabulary: int,
     top: int,
@@ -341,11 +342,6 @@ def _pack(
             columns.append(np.clip(np.rint(value / channel.scale), -limit, limit))
         return np.stack(columns, axis=-1).astype(np.int64)
 
-    base = {}
-    for name, model in models.items():
-        mass = np.zeros(vocabulary)
-        mass[model.counts.last[0]] = model.alpha[0]
-        base[name] = np.log(mass + (1.0 - mass.sum()) / vocabulary)
     unigrams = np.zeros((vocabulary, 2, 4), dtype=np.int16)
     count = len(channels)
     unigrams[:, 0, :count] = quantise(base, 32_000)

@@ -12,7 +12,7 @@ from mtdetect.batch import DIGIT, MARK, Characters
 from mtdetect.hash_table import HashTable
 from mtdetect.word_lists import FUNCTION_WORDS
 
-PAD_CLASS, START_CLASS = 0, 1
+START_CLASS = 1
 _FIRST_MARK_CLASS = 2
 _FIRST_NUMBER_CLASS = _FIRST_MARK_CLASS + 128
 _FIRST_ENDING_CLASS = _FIRST_NUMBER_CLASS + 8

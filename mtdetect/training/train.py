@@ -90,7 +90,7 @@ def train(
     stages = Stages(cache, report)
     corpus, sources = _corpus(rows, plan, data, cache)
     report(f"{len(corpus):,} rows, {int((corpus.label == 1).sum()):,} of them machine translation")
-    key = (plan, [(source["file"], source["sha256"]) for source in sources])
+    files = [(source["file"], source["sha256"]) for source in sources]
     split = corpus.column("split")
     if plan.resources is not None:
         settings = plan.resources
@@ -99,7 +99,7 @@ def train(
         clean_files = {source.file for source in plan.sources if source.role == "clean"}
         resources = learn_resources(
             part, clean_files, settings, plan.weights, plan.seed,
-            lambda name, make: stages.run(name, (settings, plan.weights, plan.seed, plan.corpus_key(), key[1]), make),
+            lambda name, make: stages.run(name, (settings, plan.weights, plan.seed, plan.corpus_key(), files), make),
         )  # fmt: skip
     else:
         base = load_model(artifact.default_model() if plan.base == "default" else Path(plan.base).absolute())
