@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # this checkout, whatever is installed
 
 from fake_detector import FakeDetector
 
@@ -12,16 +17,14 @@ from mtdetect.cli import main
 
 
 class SlowDetector(FakeDetector):
-    """Takes its time over every chunk, so that a test can interrupt it."""
+    """Takes its time over every chunk, so that a test can interrupt it: FAKE_SLOW seconds."""
 
     def score_batch(self, texts: Any, level: str = "sentence") -> Any:
-        time.sleep(0.2)
+        time.sleep(float(os.environ["FAKE_SLOW"]))
         return super().score_batch(texts, level)
 
 
 if __name__ == "__main__":
-    import os
-
     kind = SlowDetector if os.environ.get("FAKE_SLOW") else FakeDetector
     mtdetect.load = lambda path=None: kind()  # type: ignore[attr-defined,assignment]
     main(prog_name="mtdetect")

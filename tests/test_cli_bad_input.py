@@ -41,7 +41,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def process(*arguments: object, slow: bool = False, **options: Any) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **({"FAKE_SLOW": "1"} if slow else {})}
+    environment = {**os.environ, **({"FAKE_SLOW": "0.2"} if slow else {})}
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(command, env=environment, **options)
@@ -169,7 +169,7 @@ class TestFiles:
     def test_folder_missing_file_and_missing_column(self, run: Run, tmp_path: Path) -> None:
         result = run("score", tmp_path)
         assert result.exit_code == 2
-        assert "is a folder; name the files in it, for example" in result.stderr
+        assert "no file of a known format in this folder" in result.stderr
         assert run("score", tmp_path / "none").exit_code == 2
         path = tmp_path / "a.csv"
         path.write_text("id,body\n1,x\n")

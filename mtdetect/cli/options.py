@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mtdetect.errors import InputError
-from mtdetect.formats import FORMATS
+from mtdetect.formats import FORMATS, MAX_ROW_BYTES
+from mtdetect.formats.files import InputFile, find_files
 from mtdetect.formats.output import check_outputs
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Percent(FloatType):
 
 
 PERCENT = Percent()
+IN_FILES = click.Path(allow_dash=True, path_type=Path)
+"""Files, folders and globs, for ``input_files``; ``-`` is standard input."""
 IN_FILE = RowFile(allow_dash=True)
 ROW_FILE = RowFile()
 OUT_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
@@ -114,7 +117,7 @@ def input_options(command: Command) -> Command:
                 default="text",
                 show_default=True,
                 metavar="NAME",
-                help="Column that holds the text; in JSON lines also a dotted path (page.text).",
+                help="Column that holds the text; in JSON lines and Parquet also a dotted path (page.text).",
             ),
             click.option(
                 "--errors",
@@ -129,6 +132,75 @@ def input_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+max_row_option = click.option(
+    "--max-row-mb",
+    type=click.IntRange(min=1),
+    default=MAX_ROW_BYTES // 1_000_000,
+    show_default=True,
+    metavar="N",
+    help="Longest row that is read, in megabytes; a longer one ends the reading of its file.",
+)
+
+formulas_option = click.option(
+    "--csv-formulas",
+    type=click.Choice(["keep", "escape"]),
+    default="keep",
+    show_default=True,
+    help="In csv and tsv output: escape puts ' before cells that a spreadsheet would run as a formula.",
+)
+
+
+def shard_options(command: Command) -> Command:
+    """Add the options of runs over many files (``mtdetect.cli.shards``)."""
+    for option in reversed(
+        (
+            click.option(
+                "--output-dir",
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="Write one output for each input file here, each whole or not at all.",
+            ),
+            click.option(
+                "--resume", is_flag=True, help="Go on with the stopped run in --output-dir; what is done stays."
+            ),
+            click.option(
+                "--part-rows",
+                type=click.IntRange(min=1),
+                metavar="N",
+                help="With --output-dir: cut every file into outputs of N rows, so that a large file resumes too.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def check_shard_options(output_dir: Path | None, resume: bool, part_rows: int | None) -> None:
+    """Refuse, as wrong usage, shard options without ``--output-dir``."""
+    for name, given in (("--resume", resume), ("--part-rows", part_rows)):
+        if given and output_dir is None:
+            raise click.UsageError(f"{name} is for runs into a folder; add --output-dir DIR")
+
+
+def input_files(arguments: Sequence[Path], input_format: str) -> list[InputFile]:
+    """Return the files that arguments stand for; what is no file at all is wrong usage."""
+    try:
+        return find_files(arguments, input_format)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def input_paths(arguments: Sequence[Path], input_format: str) -> list[Path | None]:
+    """Return the files that arguments stand for, to be read as one input; None is standard input."""
+    paths: list[Path | None] = []
+    for argument in arguments:
+        if standard_or(argument) is None:
+            paths.append(None)
+        else:
+            paths += [file.path for file in input_files([argument], input_format)]
+    return paths or [None]
 
 
 def standard_or(path: Path | None) -> Path | None:

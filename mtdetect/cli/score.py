@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,22 +14,41 @@ import click
 
 from mtdetect.cli.group import EXIT_UNREADABLE
 from mtdetect.cli.options import (
-    IN_FILE,
+    IN_FILES,
     OUT_FILE,
     PERCENT,
+    check_shard_options,
+    formulas_option,
+    input_files,
     input_options,
+    input_paths,
     level_option,
     load_detector,
+    max_row_option,
     model_option,
     percent,
     refuse_overwriting,
+    shard_options,
     short_scores,
     standard_or,
     usable_threshold,
 )
+from mtdetect.cli.progress import Progress, Reporter
 from mtdetect.cli.sentences import SplitChunk
-from mtdetect.cli.stream import Inputs, Progress, Tally, in_order
-from mtdetect.formats import FORMATS, Chunk, Record, RowWriter, format_of, free_names
+from mtdetect.cli.shards import Facts, run_shards
+from mtdetect.cli.stream import Inputs, Tally, in_order
+from mtdetect.formats import (
+    FORMATS,
+    Chunk,
+    Record,
+    RowReader,
+    RowWriter,
+    format_of,
+    free_names,
+    open_writer,
+    sniffed_format,
+)
+from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
 
 if TYPE_CHECKING:
@@ -57,18 +76,119 @@ class Scores:
     reasons: dict[int, list[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreTask:
+    """How to score inputs: everything that decides about the output. Picklable; see ``ShardTask``.
+
+    Attributes:
+        detector: the detector.
+        level: what one row is.
+        rate: false-positive rate of the flag.
+        with_reasons: whether reasons are written.
+        split: whether rows are cut into sentences.
+        input_format: ``"auto"`` or a format name.
+        text_column: column that holds the text.
+        errors: ``"flag"``, ``"skip"`` or ``"fail"``.
+        max_row_bytes: longest row.
+        output_format: ``"auto"``, ``"table"`` or a format name.
+        score_column: name of the column with the score.
+        prefix: what stands before the names of all added columns.
+        escape_formulas: whether formulas in csv and tsv are made harmless.
+    """
+
+    detector: Detector
+    level: Level
+    rate: float
+    with_reasons: bool
+    split: bool
+    input_format: str
+    text_column: str
+    errors: str
+    max_row_bytes: int
+    output_format: str
+    score_column: str
+    prefix: str
+    escape_formulas: bool
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that decides about the bytes of the output."""
+        own = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "detector"}
+        return {"command": "score", "model": self.detector.signature, **own}
+
+    def open(self, *paths: Path | None) -> Inputs:
+        """Open inputs."""
+        return Inputs(paths, self.input_format, self.text_column, self.errors, self.split, self.max_row_bytes)
+
+    def targets(self, shard: InputFile, part: int | None) -> list[str]:
+        """Name the one output of a shard."""
+        read = self.input_format if self.input_format != "auto" else sniffed_format(shard.path)
+        return [shard.output_name(self.format_for(read, None), part)]
+
+    def format_for(self, input_format: str, output: Path | None) -> str:
+        """Return the format of an output; ``"auto"``: as its name says, else as the input, else JSON lines."""
+        if self.output_format != "auto":
+            return self.output_format
+        by_suffix = format_of(output) if output is not None else None
+        if by_suffix is not None and FORMATS[by_suffix].writer is not None:
+            return by_suffix
+        return input_format if FORMATS[input_format].writer is not None else "jsonl"
+
+    def run(self, inputs: Inputs, targets: Sequence[Path], jobs: int, progress: Reporter) -> Facts:
+        """Score a shard into its output."""
+        (target,) = targets
+        self.write(inputs, target, jobs, progress)
+        return inputs.tally.facts()
+
+    def write(self, inputs: Inputs, target: Path | None, jobs: int, progress: Reporter) -> None:
+        """Score inputs into a file, or to standard output where the target is None."""
+        threshold = usable_threshold(self.detector, self.level, self.rate)
+        work = partial(
+            score_texts, self.detector, level=self.level, threshold=threshold, with_reasons=self.with_reasons
+        )
+        names = (*(("row", "start", "end") if self.split else ()), self.score_column, "flagged", "status")
+        names += ("reasons",) if self.with_reasons else ()
+        made = self.format_for(inputs.first.format_name, target)
+        keep_bytes = made == inputs.first.format_name and not self.split
+        incoming = inputs.chunks()
+        first = next(incoming, None)
+        columns = inputs.first.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
+        added = free_names(names, columns, self.prefix)
+        chunks = chain(() if first is None else (first,), incoming)
+        with Output(target) as stream:
+            writer = self._writer(made, stream, columns, added, inputs.first if keep_bytes else None)
+            for chunk, result in in_order(work, chunks, jobs):
+                if not keep_bytes:
+                    chunk.rebuilt = range(len(chunk))
+                mark_unreadable(chunk, result)
+                _count(inputs.tally, result)
+                writer.write(chunk, _values(chunk, result, added))
+                progress.show(inputs)
+            writer.close()
+
+    def _writer(
+        self, made: str, stream: BinaryIO, columns: Sequence[str], added: Sequence[str], like: RowReader | None
+    ) -> RowWriter:
+        if made == "table":
+            from mtdetect.cli.table import TableWriter
+
+            return TableWriter(stream, columns, added, terminal=stream is sys.stdout.buffer and sys.stdout.isatty())
+        return open_writer(made, stream, columns, added, like, self.escape_formulas)
+
+
 @click.command("score")
-@click.argument("files", nargs=-1, type=IN_FILE)
+@click.argument("files", nargs=-1, type=IN_FILES)
 @level_option("sentence")
 @input_options
+@max_row_option
 @click.option(
     "--output-format",
     type=click.Choice(["auto", "table", *(f.name for f in FORMATS.values() if f.writer)]),
     default="auto",
     show_default=True,
-    help="auto: a table on a terminal, else the suffix of -o, else as the input (csv, tsv) or JSON lines.",
+    help="auto: a table on a terminal, else the suffix of -o, else as the input or JSON lines.",
 )
 @click.option("-o", "--output", type=OUT_FILE, metavar="FILE", help="Write here instead of standard output.")
+@shard_options
 @click.option(
     "--false-positive-rate",
     type=PERCENT,
@@ -79,7 +199,11 @@ class Scores:
 )
 @click.option("--reasons/--no-reasons", default=True, show_default=True, help="Say why rows are flagged.")
 @click.option("--split", is_flag=True, help="Cut every row into sentences: one output row each.")
+@click.option(
+    "--score-column", default="score", show_default=True, metavar="NAME", help="Name of the column with the score."
+)
 @click.option("--prefix", default="", metavar="TEXT", help="Put this before the names of the added columns.")
+@formulas_option
 @model_option
 def score(
     files: tuple[Path, ...],
@@ -89,54 +213,70 @@ def score(
     errors: str,
     jobs: int,
     quiet: bool,
+    max_row_mb: int,
     output_format: str,
     output: Path | None,
+    output_dir: Path | None,
+    resume: bool,
+    part_rows: int | None,
     false_positive_rate: float,
     reasons: bool,
     split: bool,
+    score_column: str,
     prefix: str,
+    csv_formulas: str,
     model: Path | None,
 ) -> None:
     """Score every row of FILES (standard input if none), in order.
 
-    Rows keep their columns, byte for byte where input and output have the same format, and get the columns
-    score (0 to 1, higher is more garbled), flagged, status and reasons. If the input has a column of one of
-    these names, all four are called mtdetect_score and so on. Compressed input (gz, xz, zst) is recognised.
+    FILES are files, folders, or globs in quotes. Rows keep their columns, byte for byte where input and
+    output have the same format, and get the columns score (0 to 1, higher is more garbled), flagged, status
+    and reasons. If the input has a column of one of these names, all four are called mtdetect_score and so
+    on. Compressed input (gz, xz, zst) is recognised.
+
+    With --output-dir every file has an output of its own, and a run that was stopped, however it was
+    stopped, goes on with --resume.
     """
-    paths = [standard_or(path) for path in files] or [None]
-    target = standard_or(output)
-    on_terminal = target is None and sys.stdout.isatty()
-    refuse_overwriting(paths, [target])
     if split and level == "document":
         raise click.UsageError("--split makes sentences; leave out --level document")
+    if output is not None and output_dir is not None:
+        raise click.UsageError("-o is for one output, --output-dir for one output a file; leave out one of them")
+    check_shard_options(output_dir, resume, part_rows)
+    target = standard_or(output)
+    on_terminal = target is None and output_dir is None and sys.stdout.isatty()
+    if output_format == "auto" and on_terminal:
+        output_format = "table"
+    shards: list[InputFile] = []
+    paths: list[Path | None] = []
+    if output_dir is None:
+        paths = input_paths(files, input_format)
+        refuse_overwriting(paths, [target])
+    elif not files or any(standard_or(path) is None for path in files) or output_format == "table":
+        raise click.UsageError("--output-dir turns files of rows into files of rows: name input files, and no table")
+    else:
+        shards = input_files(files, input_format)
     detector = load_detector(model)
-    threshold = usable_threshold(detector, level, false_positive_rate)
-    inputs = Inputs(paths, input_format, text_column, errors, split)
-    made = _output_format(output_format, output, on_terminal, inputs.first.format_name)
-    work = partial(score_texts, detector, level=level, threshold=threshold, with_reasons=reasons)
-    names = (*(("row", "start", "end") if split else ()), "score", "flagged", "status")
-    names += ("reasons",) if reasons else ()
-
-    incoming = inputs.chunks()
-    first = next(incoming, None)
-    columns = inputs.first.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
-    added = free_names(names, columns, prefix)
+    usable_threshold(detector, level, false_positive_rate)  # a rate without figures is refused at once
+    task = ScoreTask(
+        detector, level, false_positive_rate, reasons, split, input_format, text_column, errors,
+        max_row_mb * 1_000_000, output_format, score_column, prefix, csv_formulas == "escape",
+    )  # fmt: skip
     progress = Progress(not quiet and not on_terminal)
-    chunks = chain(() if first is None else (first,), incoming)
-    with Output(target) as stream:
-        keep_bytes = made == inputs.first.format_name and not split
-        writer = _writer(made, stream, columns, added, inputs.first.preamble if keep_bytes else b"", on_terminal)
-        for chunk, result in in_order(work, chunks, jobs):
-            if not keep_bytes:
-                chunk.rebuilt = range(len(chunk))
-            mark_unreadable(chunk, result)
-            _count(inputs.tally, result)
-            writer.write(chunk, _values(chunk, result, added))
-            progress.show(inputs)
+    if output_dir is None:
+        inputs = task.open(*paths)
+        tally = inputs.tally
+        task.write(inputs, target, jobs, progress)
+    else:
+        tally = Tally()
+        outcome = run_shards(
+            shards, output_dir, task, task.settings(), resume=resume, part_rows=part_rows, jobs=jobs,
+            keep_going=errors != "fail", progress=progress,
+        )  # fmt: skip
+        outcome.count_into(tally)
     progress.clear()
     if not quiet:
-        _summarise(inputs.tally, false_positive_rate, detector.signature)
-    if inputs.tally.report_unreadable():
+        _summarise(tally, false_positive_rate, detector.signature)
+    if tally.report_unreadable():
         click.get_current_context().exit(EXIT_UNREADABLE)
 
 
@@ -169,34 +309,6 @@ def _values(chunk: Chunk, result: Scores, added: Sequence[str]) -> list[Record]:
     if isinstance(chunk, SplitChunk):
         columns = [chunk.rows, chunk.starts, chunk.ends, *columns]
     return [dict(zip(added, row, strict=False)) for row in zip(*columns, strict=True)]
-
-
-def _output_format(wanted: str, output: Path | None, on_terminal: bool, input_format: str) -> str:
-    if wanted != "auto":
-        return wanted
-    by_suffix = format_of(output) if output is not None else None
-    if by_suffix is not None and FORMATS[by_suffix].writer is not None:
-        return by_suffix
-    if on_terminal:
-        return "table"
-    return input_format if FORMATS[input_format].writer is not None else "jsonl"
-
-
-def _writer(
-    name: str,
-    stream: BinaryIO,
-    columns: Sequence[str],
-    added: Sequence[str],
-    preamble: bytes,
-    on_terminal: bool,
-) -> RowWriter:
-    if name == "table":
-        from mtdetect.cli.table import TableWriter
-
-        return TableWriter(stream, columns, added, terminal=on_terminal)
-    make = FORMATS[name].writer
-    assert make is not None  # formats without a writer are no choice of --output-format
-    return make(stream, columns, added, preamble)
 
 
 def _count(tally: Tally, result: Scores) -> None:

@@ -50,6 +50,7 @@ def _new(chunk: Chunk) -> SplitChunk:
 
 def _append(chunk: SplitChunk, row: int, start: int, end: int, sentence: str | None, record: Record) -> None:
     assert isinstance(chunk.rows, list)
+    assert isinstance(chunk.records, list)
     chunk.rows.append(row)
     chunk.raws.append(b"")
     chunk.texts.append(sentence)

@@ -1,24 +1,25 @@
-"""Rows in, results out, in order: the error policy, worker processes, counting and progress."""
+"""Rows in, results out, in order: the error policy, worker processes and counting."""
 
 from __future__ import annotations
 
-import signal
+import copy
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from mtdetect.cli.progress import Progress as Progress
 from mtdetect.cli.sentences import split_rows
+from mtdetect.cli.workers import interrupts_held, make_pool
 from mtdetect.errors import InputError
-from mtdetect.formats import Chunk, RowReader, open_rows
+from mtdetect.formats import MAX_ROW_BYTES, Chunk, RowReader, open_rows
+from mtdetect.formats.parts import parts
 
 Result = TypeVar("Result")
 
@@ -50,6 +51,26 @@ class Tally:
     def scored(self) -> int:
         """How many rows got a score."""
         return self.statuses["scored"]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the counts as plain JSON values, for the journal of a run over shards."""
+        return {
+            "rows": self.rows,
+            "statuses": dict(sorted(self.statuses.items())),
+            "flagged": self.flagged,
+            "unreadable": self.unreadable,
+            "first_error": self.first_error,
+            "broken": self.broken,
+        }
+
+    def add(self, facts: Mapping[str, Any]) -> None:
+        """Add the counts of a shard, as ``facts()`` returned them."""
+        self.rows += facts["rows"]
+        self.statuses.update(facts["statuses"])
+        self.flagged += facts["flagged"]
+        self.unreadable += facts["unreadable"]
+        self.first_error = self.first_error or facts["first_error"]
+        self.broken += facts["broken"]
 
     def counts(self) -> str:
         """Describe rows, statuses and unreadable rows in one phrase."""
@@ -83,6 +104,7 @@ class Inputs:
         text_column: column that holds the text.
         errors: ``"flag"``, ``"skip"`` or ``"fail"``.
         split: cut every row into its sentences; chunks are then ``SplitChunk``.
+        max_row_bytes: a longer row stops its file.
 
     Attributes:
         first: reader of the first file, opened at once: its format and columns decide about the output.
@@ -90,18 +112,41 @@ class Inputs:
     """
 
     def __init__(
-        self, paths: list[Path | None], input_format: str, text_column: str, errors: str, split: bool = False
+        self,
+        paths: Sequence[Path | None],
+        input_format: str,
+        text_column: str,
+        errors: str,
+        split: bool = False,
+        max_row_bytes: int = MAX_ROW_BYTES,
     ) -> None:
         self._paths, self._format, self._column, self._errors = paths, input_format, text_column, errors
-        self._split = split
+        self._split, self._max_row_bytes = split, max_row_bytes
         if None in paths and sys.stdin.isatty():
             click.echo("reading from the terminal, one text a line; end with Ctrl-D", err=True)
+        sizes = [path.stat().st_size if path is not None and path.is_file() else None for path in paths]
+        self._total = None if None in sizes else sum(size or 0 for size in sizes)
+        self._done = 0  # bytes of the files before the current one
         self.tally = Tally()
         self.first = self._open(paths[0])
         self._reader = self.first
 
     def _open(self, path: Path | None) -> RowReader:
-        return open_rows(path, self._format, self._column)
+        return open_rows(path, self._format, self._column, max_row_bytes=self._max_row_bytes)
+
+    def parts(self, rows: int | None) -> Iterator[Inputs]:
+        """Yield inputs of at most so many rows each, to be read one after the other; None: this object alone.
+
+        Only for a single file. A file without rows is one part.
+        """
+        if rows is None:
+            yield self
+            return
+        for reader in parts(self.first, rows):
+            part = copy.copy(self)
+            part.first = part._reader = reader
+            part.tally = Tally()
+            yield part
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield chunks; a file that breaks off is noted after its readable rows, and the next one follows.
@@ -112,6 +157,7 @@ class Inputs:
         for position, path in enumerate(self._paths):
             try:
                 if position:
+                    self._done += self._reader.size or 0
                     self._reader = self._open(path)
                 for chunk in self._policed(self._reader):
                     if self._split:
@@ -146,8 +192,8 @@ class Inputs:
             yield chunk
 
     def position(self) -> tuple[int, int | None]:
-        """Return bytes read of the current file, and its size where known."""
-        return self._reader.source.consumed, self._reader.source.size
+        """Return the bytes read so far, of all files, and how many there are where that is known."""
+        return self._done + self._reader.consumed, self._total
 
 
 def in_order(
@@ -165,8 +211,7 @@ def in_order(
     pending: deque[tuple[Chunk, Future[Result]]] = deque()
     failure: InputError | None = None
     incoming = iter(chunks)
-    # spawned, not forked: the same on every platform, and safe whatever threads the libraries started
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare, initargs=(function,))
+    pool = make_pool(jobs, _prepare, function)
     try:
         while True:
             try:
@@ -176,7 +221,7 @@ def in_order(
             except InputError as error:
                 failure = error
                 break
-            with _interrupts_held():  # submitting starts processes
+            with interrupts_held():  # submitting starts processes
                 pending.append((chunk, pool.submit(_run, chunk.texts)))
             if len(pending) > 3 * jobs:
                 done, future = pending.popleft()
@@ -190,53 +235,14 @@ def in_order(
         raise failure
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Keep Ctrl-C from processes started inside, for good; this process gets it when the block ends."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 _function: Callable[[list[str | None]], Any] | None = None  # set once in each worker process
 
 
 def _prepare(function: Callable[[list[str | None]], Any]) -> None:
     global _function
     _function = function
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent answers it
 
 
 def _run(texts: list[str | None]) -> Any:
     assert _function is not None
     return _function(texts)
-
-
-class Progress:
-    """Rows, speed and share done on one line of standard error, when that is a terminal."""
-
-    def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted and sys.stderr.isatty()
-        self._last = 0.0
-
-    def show(self, inputs: Inputs) -> None:
-        """Redraw the line, a few times a second at most."""
-        now = time.perf_counter()
-        if not self._wanted or now - self._last < 0.25:
-            return
-        self._last = now
-        consumed, size = inputs.position()
-        share = f", {100 * consumed / size:.0f}%" if size else ""
-        sys.stderr.write(f"\r\x1b[K{inputs.tally.rows:,} rows, {inputs.tally.speed()}{share}")
-        sys.stderr.flush()
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._wanted and self._last:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()

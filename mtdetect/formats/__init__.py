@@ -12,7 +12,7 @@ stays as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,17 +20,18 @@ from typing import BinaryIO
 import orjson
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import Chunk, Record, RowReader, RowWriter, free_names
+from mtdetect.formats.base import Chunk, RawWriter, Record, RowReader, RowWriter, free_names
 from mtdetect.formats.compression import strip_suffix
 from mtdetect.formats.csv import CsvReader, CsvWriter
 from mtdetect.formats.jsonl import JsonLinesReader, JsonLinesWriter
 from mtdetect.formats.parquet import parquet_rows
-from mtdetect.formats.source import Source
+from mtdetect.formats.source import MAX_ROW_BYTES, Source
 from mtdetect.formats.tsv import TsvReader, TsvWriter
 from mtdetect.formats.txt import TxtReader
 
 __all__ = [
     "FORMATS",
+    "MAX_ROW_BYTES",
     "Chunk",
     "Format",
     "Record",
@@ -39,7 +40,9 @@ __all__ = [
     "format_of",
     "free_names",
     "open_rows",
+    "open_writer",
     "read_rows",
+    "sniffed_format",
 ]
 
 
@@ -52,12 +55,16 @@ class Format:
         suffixes: file suffixes it is recognised by, before a compression suffix.
         reader: its reader.
         writer: its writer, if rows with added columns can be written in it.
+        keeper: its writer of rows as they came.
+        compressible: whether files of it can be compressed from outside.
     """
 
     name: str
     suffixes: tuple[str, ...]
     reader: type[RowReader]
     writer: type[RowWriter] | None
+    keeper: type[RowWriter] = RawWriter
+    compressible: bool = True
 
 
 FORMATS: dict[str, Format] = {
@@ -87,6 +94,7 @@ def open_rows(
     format: str = "auto",
     text_column: str | None = "text",
     stream: BinaryIO | None = None,
+    max_row_bytes: int = MAX_ROW_BYTES,
 ) -> RowReader:
     """Open a file, or standard input where ``path`` is None, and return its reader.
 
@@ -96,6 +104,7 @@ def open_rows(
         format: ``"auto"`` or a name in ``FORMATS``.
         text_column: column that holds the text (a dotted path in JSON lines), or None for whole records.
         stream: read these bytes instead of opening the file.
+        max_row_bytes: a longer row stops the reading with an error.
 
     Raises:
         InputError: the file cannot be read, or its header lacks the text column.
@@ -103,13 +112,51 @@ def open_rows(
     """
     if path is not None and path.suffix.lower() == ".parquet":
         raise InputError(f"{path}: Parquet is read for training only; convert it to JSON lines or csv first")
-    source = Source(path, stream)
+    source = Source(path, stream, max_row_bytes)
     try:
-        name = format if format != "auto" else (path and format_of(path)) or _sniff(source.head)
+        name = format if format != "auto" else (path and format_of(path)) or _sniffed(source.head)
         return FORMATS[name].reader(source, text_column)
     except BaseException:
         source.close()
         raise
+
+
+def sniffed_format(path: Path) -> str:
+    """Return the format of a file: by its suffix, else by its first bytes.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    name = format_of(path)
+    if name is None:
+        with Source(path) as source:
+            name = _sniffed(source.head)
+    return name
+
+
+def open_writer(
+    format: str,
+    stream: BinaryIO,
+    columns: Sequence[str],
+    added: Sequence[str] = (),
+    like: RowReader | None = None,
+    escape_formulas: bool = False,
+) -> RowWriter:
+    """Return a writer of rows; call its ``close()`` behind the last row.
+
+    Args:
+        format: a name in ``FORMATS``.
+        stream: binary stream to write to; left open.
+        columns: columns of the input, in order.
+        added: names of the columns that are added after them; none: rows are written as they came.
+        like: the reader that the rows come from, if it has this format and its rows keep their bytes.
+        escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
+    """
+    entry = FORMATS[format]
+    make = entry.writer if added or (escape_formulas and entry.writer is not None) else entry.keeper
+    if make is None:
+        raise ValueError(f"{format} has no place for added columns")
+    return make(stream, columns, added, like.preamble if like is not None else b"", escape_formulas)
 
 
 def read_rows(path: str | Path, format: str = "auto") -> Iterator[Record]:
@@ -138,7 +185,7 @@ def read_rows(path: str | Path, format: str = "auto") -> Iterator[Record]:
         reader.close()
 
 
-def _sniff(head: bytes) -> str:
+def _sniffed(head: bytes) -> str:
     line = head.lstrip().split(b"\n", 1)[0]
     if not line.startswith(b"{"):
         return "txt"

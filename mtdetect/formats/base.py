@@ -37,7 +37,7 @@ class Chunk:
     rows: Sequence[int]
     raws: list[bytes]
     texts: list[str | None]
-    records: list[Record]
+    records: Sequence[Record]
     errors: dict[int, str] = field(default_factory=dict)
     rebuilt: Container[int] = ()
 
@@ -84,6 +84,16 @@ class RowReader:
     def __iter__(self) -> Iterator[Chunk]:
         raise NotImplementedError
 
+    @property
+    def size(self) -> int | None:
+        """Size of the input in bytes, as it is on disk; None where that is unknown."""
+        return self.source.size
+
+    @property
+    def consumed(self) -> int:
+        """How many of these bytes have been read."""
+        return self.source.consumed
+
     def close(self) -> None:
         """Close the input."""
         self.source.close()
@@ -97,6 +107,7 @@ class RowWriter:
         columns: columns of the input, in order.
         added: names of the columns that are added after them.
         preamble: the input's bytes before the first row, if it has this format and these columns.
+        escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
 
     Rows keep their bytes unless their chunk calls them ``rebuilt``: then they are written from the record.
     The caller marks rows so that come from another format or have other columns.
@@ -110,10 +121,12 @@ class RowWriter:
         columns: Sequence[str],
         added: Sequence[str],
         preamble: bytes = b"",
+        escape_formulas: bool = False,
     ) -> None:
         self.stream = stream
         self.columns = tuple(columns)
         self.added = tuple(added)
+        self.escape_formulas = escape_formulas
         self._start(preamble)
 
     def _start(self, preamble: bytes) -> None:
@@ -123,6 +136,20 @@ class RowWriter:
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk; ``values`` holds one dictionary of added columns a row."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Write what stands behind the last row. The stream stays open."""
+
+
+class RawWriter(RowWriter):
+    """Writes rows of a text format as they came, and adds nothing."""
+
+    def _start(self, preamble: bytes) -> None:
+        self.stream.write(preamble)
+
+    def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
+        """Write the bytes of a chunk's rows; there are no values."""
+        self.stream.write(b"".join(chunk.raws))
 
 
 def kind_of(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 import sys
@@ -73,6 +74,7 @@ class Output:
             self._file.close()
             os.replace(self._temporary, self._target)
             self._temporary = None
+            synchronise_folder(self._target.parent)
         else:
             self._file.close()
 
@@ -84,6 +86,25 @@ class Output:
                     stream.close()
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file name is one under which ``Output`` writes before the file is whole.
+
+    >>> is_temporary(".scores.jsonl.0123abcd.part"), is_temporary("scores.jsonl")
+    (True, False)
+    """
+    return re.fullmatch(r"\..+\.[0-9a-f]{8}\.part", name) is not None
+
+
+def synchronise_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a power failure, where the system can."""
+    with suppress(OSError):  # Windows opens no folders; some network file systems refuse to synchronise them
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def check_outputs(inputs: Iterable[Path | None], outputs: Sequence[Path | None]) -> None:

@@ -22,6 +22,9 @@ CHUNK_ROWS = 4096
 CHUNK_BYTES = 512 * 1024
 """Bytes after which a chunk is closed, whatever its number of rows (one row can be longer)."""
 
+MAX_ROW_BYTES = 64_000_000
+"""Longest row, in bytes, that is read unless the caller says otherwise."""
+
 _BLOCK = 256 * 1024
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -33,8 +36,10 @@ class Source:
     Args:
         path: a file, or None for standard input.
         stream: read from here instead of opening anything (left open); ``path`` then only gives the name.
+        max_row_bytes: a longer row stops the input, so that no data (compressed, perhaps) fills the memory.
 
     Attributes:
+        path: the file, if it was opened by its name.
         name: what messages call the input.
         size: bytes on disk, or None where that is unknown (a pipe).
         consumed: bytes read so far, before decompression.
@@ -45,7 +50,9 @@ class Source:
         InputError: the file cannot be opened, is a folder, or is not UTF-8 text but UTF-16.
     """
 
-    def __init__(self, path: Path | None, stream: BinaryIO | None = None) -> None:
+    def __init__(self, path: Path | None, stream: BinaryIO | None = None, max_row_bytes: int = MAX_ROW_BYTES) -> None:
+        self.path = path if stream is None else None
+        self.max_row_bytes = max_row_bytes
         self.name = str(path) if path is not None else "standard input"
         self.size: int | None = None
         self.consumed = 0
@@ -105,7 +112,7 @@ class Source:
         When the data breaks off, all complete lines are yielded before the error is raised.
 
         Raises:
-            InputError: compressed data is damaged or ends early.
+            InputError: compressed data is damaged or ends early, or a line is too long.
         """
         parts: list[bytes] = []
         size, has_line, failure = 0, False, None
@@ -114,6 +121,8 @@ class Source:
                 parts.append(block)
                 size += len(block)
                 has_line = has_line or b"\n" in block
+                if not has_line and size > self.max_row_bytes:
+                    raise self.too_long()
                 if not has_line or size < CHUNK_BYTES:
                     continue  # parts of one huge line are joined once, at its end
                 data = b"".join(parts)
@@ -127,6 +136,14 @@ class Source:
             yield from _batches(data[: data.rfind(b"\n") + 1])
             raise failure
         yield from _batches(data)
+
+    def too_long(self) -> InputError:
+        """Return the error for a row that is longer than allowed."""
+        megabytes = self.max_row_bytes / 1_000_000
+        return InputError(
+            f"{self.name}: a row is longer than {megabytes:,.0f} MB, so the rest was not read; "
+            f"if the file is as it should be, allow more with --max-row-mb"
+        )
 
     def close(self) -> None:
         """Close the file if this object opened it."""
