@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mtdetect.detector import Detector, load
-    from mtdetect.errors import InputError, MissingExtraError, ModelError, MtdetectError
+    from mtdetect.errors import InputError, MissingExtraError, ModelError, MtdetectError, PolicyError
     from mtdetect.explain import Explanation
-    from mtdetect.gate import Decision, Gate
+    from mtdetect.gate import Decision, Gate, Policy
     from mtdetect.verdict import DocumentVerdict, Reason, SentenceVerdict, Span
 
 __version__ = "0.1.0"
@@ -28,9 +28,11 @@ _HOME = {
     "MissingExtraError": "errors",
     "ModelError": "errors",
     "MtdetectError": "errors",
+    "PolicyError": "errors",
     "Explanation": "explain",
     "Decision": "gate",
     "Gate": "gate",
+    "Policy": "gate",
     "DocumentVerdict": "verdict",
     "Reason": "verdict",
     "SentenceVerdict": "verdict",
@@ -46,6 +48,8 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "MtdetectError",
+    "Policy",
+    "PolicyError",
     "Reason",
     "SentenceVerdict",
     "Span",

@@ -15,5 +15,9 @@ class InputError(MtdetectError):
     """Input that cannot be read: a broken file, a missing column, an unknown format."""
 
 
+class PolicyError(MtdetectError):
+    """A gate's policy or baseline cannot be used: a wrong key, value or file."""
+
+
 class MissingExtraError(MtdetectError):
     """An optional dependency is not installed; the message holds the pip line that installs it."""

@@ -311,7 +311,8 @@ class TestGate:
         (row,) = read_rows(out)
         assert row["text"] == GARBLED
         # the input has a score of its own, so all added columns are renamed
-        assert list(row)[-4:] == ["mtdetect_action", "mtdetect_score", "mtdetect_status", "mtdetect_reason"]
+        added = ("action", "score", "status", "reason", "spans", "signature")
+        assert list(row)[-6:] == [f"mtdetect_{name}" for name in added]
         assert row["mtdetect_action"] == "reject"
         assert float(row["mtdetect_score"]) == float(row["score"])
 
@@ -327,7 +328,7 @@ class TestGate:
             "gate",
             "--reject",
             "-",
-            "--unscorable",
+            "--short",
             "reject",
             "--max-rejected",
             "100%",

@@ -1,0 +1,111 @@
+"""Where the rows of a gate go: one output an action, as they came or with the decision added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from mtdetect.cli.options import short_scores
+from mtdetect.cli.score import UNREADABLE
+from mtdetect.formats import FORMATS, Chunk, Record, RowReader, RowWriter, free_names
+
+if TYPE_CHECKING:
+    from mtdetect.gate import Action, Decision
+
+ADDED = ("action", "score", "status", "reason", "spans", "signature")
+"""Columns that ``--annotate`` adds."""
+
+
+class Routes:
+    """Sends each row to the output of its action.
+
+    Args:
+        streams: outputs by action. Rows without an output are dropped, but rows to review then pass.
+        reader: reader of the rows.
+        first: their first chunk, whose records say what columns there are.
+        annotate: add the columns in ``ADDED``.
+    """
+
+    def __init__(self, streams: dict[Action, BinaryIO], reader: RowReader, first: Chunk | None, annotate: bool) -> None:
+        self._streams = streams
+        self._writers: dict[Action, RowWriter] = {}
+        if not annotate:
+            for stream in streams.values():
+                stream.write(reader.preamble)
+            return
+        columns = reader.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
+        make = FORMATS[reader.format_name].writer
+        assert make is not None  # the command refuses to annotate formats without columns
+        self._added = free_names(ADDED, columns)
+        for action, stream in streams.items():
+            self._writers[action] = make(stream, columns, self._added, reader.preamble)
+
+    def write(self, chunk: Chunk, decisions: Sequence[Decision]) -> None:
+        """Write the rows of a chunk to their outputs; rows that could not be read are rejected."""
+        actions = [decision.action for decision in decisions]
+        for position in chunk.errors:
+            actions[position] = "reject"
+        values = self._values(chunk, actions, decisions) if self._writers else []
+        for action, stream in self._streams.items():
+            takes = {action, "review"} if action == "pass" and "review" not in self._streams else {action}
+            keep = [position for position, decided in enumerate(actions) if decided in takes]
+            if action in self._writers:
+                self._writers[action].write(chunk.select(keep), [values[i] for i in keep])
+            else:
+                stream.write(b"".join([chunk.raws[i] for i in keep]))
+
+    def _values(self, chunk: Chunk, actions: Sequence[Action], decisions: Sequence[Decision]) -> list[Record]:
+        scores = short_scores([decision.score for decision in decisions])
+        values = []
+        for position, decision in enumerate(decisions):
+            status, reason = str(decision.status), decision.reason
+            if position in chunk.errors:
+                status, reason = UNREADABLE, chunk.errors[position]
+            spans = [asdict(span) for span in decision.spans]
+            cells = (actions[position], scores[position], status, reason, spans, decision.signature)
+            values.append(dict(zip(self._added, cells, strict=True)))
+        return values
+
+
+class Sources:
+    """Finds the source of every row.
+
+    Args:
+        column: column that holds it; in JSON lines also a dotted path.
+        reader: reader of the rows.
+
+    Raises:
+        click.UsageError: the rows have no such column.
+    """
+
+    def __init__(self, column: str, reader: RowReader) -> None:
+        self._path = column.split(".")
+        self._column = column
+        if FORMATS[reader.format_name].writer is None:
+            raise click.UsageError("overrides by source need columns, which this format has not")
+        if reader.columns is not None and column not in reader.columns:
+            shown = ", ".join(reader.columns[:12])
+            raise click.UsageError(f'no column "{column}" (columns: {shown}); name it with --source-column')
+
+    def of(self, chunk: Chunk) -> list[str | None]:
+        """Return the source of each row, None where it has none."""
+        return [_as_name(self._find(record)) for record in chunk.records]
+
+    def _find(self, record: Record) -> Any:
+        value: Any = record.get(self._column)
+        if value is not None:
+            return value
+        value = record
+        for step in self._path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
+
+
+def _as_name(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int) else None
