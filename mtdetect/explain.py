@@ -19,7 +19,7 @@ MAX_SPANS = 5
 _WIDEN = 40
 _CORE = re.compile(r"\w(?:.*\w)?", re.DOTALL)
 _HEAD = re.compile(r"(?:\w|[-'’‐‑](?=\w))+")
-_TAIL = re.compile(r"(?:\w[-'’‐‑]?)+$")
+_TAIL = re.compile(r"(?:[-'’‐‑]?\w)+")  # of a text read backwards
 MAX_SPAN_WORDS = 6
 
 
@@ -140,7 +140,7 @@ def find_spans(text: str, analysis: Analysis) -> tuple[Span, ...]:
 def _whole_words(text: str, start: int, stop: int) -> tuple[int, int]:
     """Widen a stretch to the ends of hyphenated words and contractions that it cuts, by some characters at most."""
     first, last = max(0, start - _WIDEN), min(len(text), stop + _WIDEN)
-    before, after = _TAIL.search(text[first:start]), _HEAD.match(text[stop:last])
+    before, after = _TAIL.match(text[first:start][::-1]), _HEAD.match(text[stop:last])
     return start - len(before.group() if before else ""), stop + len(after.group() if after else "")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -25,6 +25,7 @@ MAX_CHARACTERS = 8_000
 OTHER_LETTER = "@"
 """Stands in the plain form for a letter outside the Latin script."""
 
+_WINDOW = 2 * MAX_CHARACTERS
 _EDGES = " .!?,;:-*#>|_~=+/\\"
 _FOLD = {
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "´": "'", "`": "'", "ʼ": "'",
@@ -304,13 +305,30 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
         if not line.strip():
             continue
         at = line_start
-        for sentence in sentencex.segment("en", _without_surrogates(line)):
+        for sentence in _segments(_without_surrogates(line)):
             stripped = sentence.strip()
             if stripped:
                 lead = len(sentence) - len(sentence.lstrip())
                 spans.append((at + lead, at + lead + len(stripped)))
             at += len(sentence)
     return spans
+
+
+def _segments(line: str) -> Iterator[str]:
+    """Cut a line into sentences; a long one window by window, as sentencex takes time to the square of its length.
+
+    Where a sentence ends can depend on what follows, such as the end of a quotation. So the sentences of the first
+    half of a window count, at least one, and the next window begins after them.
+    """
+    at = 0
+    while len(line) - at > _WINDOW:
+        begin = at
+        for sentence in sentencex.segment("en", line[begin : begin + _WINDOW]):
+            if at > begin and at + len(sentence) > begin + _WINDOW // 2:
+                break
+            yield sentence
+            at += len(sentence)
+    yield from sentencex.segment("en", line[at:] if at else line)
 
 
 def _without_surrogates(text: str) -> str:

@@ -102,3 +102,13 @@ def test_sentences_cover_the_text_but_for_space(text: str) -> None:
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
     kept = "".join(text[a:b] for a, b in spans)
     assert "".join(kept.split()) == "".join(text.split())
+
+
+def test_a_long_line_is_cut_into_the_same_sentences() -> None:
+    said = [f'"The board met on day {i} to vote on the {i % 7}th budget." the mayor said.' for i in range(400)]
+    plain = [f"Nobody knew that road {i} had been closed since Monday." for i in range(400)]
+    sentences = [*said[:100], *plain[:300], *said[100:], *plain[300:]]
+    text = " ".join(sentences)
+    assert [text[start:end] for start, end in split_sentences(text)] == [
+        part for sentence in sentences for part in [sentence[a:b] for a, b in split_sentences(sentence)]
+    ]

@@ -188,10 +188,12 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     >>> unique_names(["id", "text", "text", ""])
     ('id', 'text', 'text_2', 'column_4')
     """
-    unique: list[str] = []
+    unique: dict[str, None] = {}
+    copies: dict[str, int] = {}  # a header of a hundred thousand equal names takes no longer than another
     for position, name in enumerate(names, 1):
-        candidate, copy = name or f"column_{position}", 2
+        base = candidate = name or f"column_{position}"
         while candidate in unique:
-            candidate, copy = f"{name or f'column_{position}'}_{copy}", copy + 1
-        unique.append(candidate)
+            copies[base] = copies.get(base, 1) + 1
+            candidate = f"{base}_{copies[base]}"
+        unique[candidate] = None
     return tuple(unique)

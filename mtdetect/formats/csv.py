@@ -14,6 +14,7 @@ from mtdetect.formats.source import CHUNK_BYTES, CHUNK_ROWS, Source
 from mtdetect.formats.txt import invalid_utf8
 
 _LONGEST_QUOTED = 32 * 1024 * 1024  # bytes over several lines after which a quote counts as never closed
+_REREAD = 8  # bytes that may be read again for each byte of the file, so that time grows with its size alone
 
 
 class CsvReader(RowReader):
@@ -113,6 +114,11 @@ class CsvWriter(DelimitedWriter):
             return '"' + cell.replace('"', '""') + '"'
         return cell
 
+    @staticmethod
+    def body_of(raw: bytes) -> bytes:
+        """Take off the line end; a carriage return by itself is one too."""
+        return raw.rstrip(b"\r\n")
+
 
 class _QuoteNeverClosedError(Exception):
     pass
@@ -126,6 +132,7 @@ class _Lines:
         self._replayed: deque[bytes] = deque()
         self._raw: list[bytes] = []
         self._size = 0
+        self._credit = CHUNK_BYTES  # bytes that may still be read again
         self.ended = False
         self.invalid: UnicodeDecodeError | None = None
         self.rows = csv.reader(self)
@@ -134,10 +141,14 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if self._size > _LONGEST_QUOTED and len(self._raw) > 1:
+        if self._size > min(_LONGEST_QUOTED, self._credit) and len(self._raw) > 1:
             raise _QuoteNeverClosedError
         try:
-            line = self._replayed.popleft() if self._replayed else next(self._incoming)
+            if self._replayed:
+                line = self._replayed.popleft()
+            else:
+                line = next(self._incoming)
+                self._credit += _REREAD * len(line)
         except StopIteration:
             self.ended = bool(self._raw)  # asked for more in the middle of a row
             raise
@@ -158,6 +169,7 @@ class _Lines:
     def first_only(self) -> list[str]:
         """Give up on a row after its first line: that line becomes the row, the others are read again."""
         self._replayed.extendleft(reversed(self._raw[1:]))
+        self._credit -= self._size
         self._raw = self._raw[:1]
         self.ended = False
         self.rows = csv.reader(self)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import orjson
-
 from mtdetect.errors import InputError
 from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, unique_names
 from mtdetect.formats.jsonl import dump
@@ -48,11 +46,12 @@ class DelimitedWriter(RowWriter):
 
     delimiter: str
     quote: Callable[[str], str]
+    body_of: Callable[[bytes], bytes]
 
     def _start(self, preamble: bytes) -> None:
         quote = type(self).quote
         if preamble:
-            start = preamble.rstrip(b"\r\n")
+            start = type(self).body_of(preamble)
             end = preamble[len(start) :] or b"\n"
         else:
             start, end = self.delimiter.join(map(quote, self.columns)).encode(), b"\n"
@@ -61,13 +60,13 @@ class DelimitedWriter(RowWriter):
 
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk."""
-        delimiter, quote = self.delimiter, type(self).quote
+        delimiter, quote, body_of = self.delimiter, type(self).quote, type(self).body_of
         out: list[bytes] = []
         for position, value in enumerate(values):
             added = "".join([delimiter + quote(as_text(entry)) for entry in value.values()])
             if position not in chunk.rebuilt:
                 raw = chunk.raws[position]
-                body = raw.rstrip(b"\r\n")
+                body = body_of(raw)
                 out += (body, added.encode(errors="backslashreplace"), raw[len(body) :] or b"\n")
                 continue
             cells = self._cells(chunk, position)
@@ -101,4 +100,4 @@ def as_text(value: Any) -> str:
         return repr(value)
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
         return "; ".join(value)
-    return (dump(value) if isinstance(value, dict) else orjson.dumps(value)).decode()
+    return dump(value).decode()

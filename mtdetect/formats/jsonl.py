@@ -11,6 +11,11 @@ import orjson
 from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowReader, RowWriter, encodable, kind_of
 from mtdetect.formats.txt import invalid_utf8
 
+MAX_DEPTH = 500
+"""Levels of lists and objects that a row may have; encoders that have to write it again give up near 1000."""
+
+_TOO_DEEP = f"lists and objects nested more than {MAX_DEPTH} deep"
+
 
 class JsonLinesReader(RowReader):
     """Reads one JSON object a line; ``text_column`` may be a dotted path (``page.text``)."""
@@ -41,6 +46,8 @@ class JsonLinesReader(RowReader):
                 record = loads(line)
                 if type(record) is not dict:
                     raise ValueError(f"{kind_of(record)} where a JSON object is expected{_array_hint(line)}")
+                if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(record) > MAX_DEPTH:
+                    raise ValueError(_TOO_DEEP)
             except ValueError as problem:
                 if not line.strip():
                     continue
@@ -90,12 +97,12 @@ class JsonLinesWriter(RowWriter):
         self.stream.write(b"".join(out))
 
 
-def dump(record: Record) -> bytes:
-    """Encode one object, keeping what strict encoders refuse (lone surrogates, huge integers)."""
+def dump(value: Any) -> bytes:
+    """Encode one value, keeping what strict encoders refuse (lone surrogates, huge integers)."""
     try:
-        return orjson.dumps(record)
+        return orjson.dumps(value)
     except TypeError:
-        return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode()
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def replace_text(record: Record, column: str, text: str) -> Record:
@@ -122,7 +129,19 @@ def _second_try(line: bytes, problem: ValueError) -> tuple[Record, str | None]:
         return raw, f"invalid JSON: {problem}{_array_hint(line)}"
     if type(record) is not dict:
         return raw, f"{kind_of(record)} where a JSON object is expected"
+    if _depth(record) > MAX_DEPTH:
+        return raw, _TOO_DEEP
     return record, None
+
+
+def _depth(value: Any) -> int:
+    """Count the levels of a JSON value, level by level: recursion is what has to be avoided."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [entry for entries in inner for entry in entries]
+    return depth
 
 
 def _array_hint(line: bytes) -> str:

@@ -94,3 +94,5 @@ class TsvWriter(DelimitedWriter):
         if "\t" in cell or "\n" in cell or "\r" in cell:
             return cell.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
         return cell
+
+    body_of = staticmethod(strip_line_end)

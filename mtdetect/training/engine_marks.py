@@ -18,7 +18,7 @@ _MARKED_WORD = {mark: re.compile(re.escape(mark) + r"+(\w*)") for mark in MARKS}
 _TRACES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"<(?:sent|cm|guio|lquot|rquot|lpar|rpar|apos)>"), ""),  # the class of a sign: <sent>Bill
     (re.compile(r"(?<=[^\W\d_])(?:/\w+)+"), ""),  # every form of a word: ground/grounds
-    *((re.compile(f" +(?={re.escape(sign)})"), "") for sign in ",.;:!?%)]}”’»…"),
+    *((re.compile(f"(?<! ) +(?={re.escape(sign)})"), "") for sign in ",.;:!?%)]}”’»…"),
     *((re.compile(f"(?<={re.escape(sign)}) +"), "") for sign in "([{“‘«"),
     (re.compile(r"^(['\"]) +"), r"\1"),
     (re.compile(r"(?<=\s)(['\"]) (?=\w)"), r"\1"),

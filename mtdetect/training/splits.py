@@ -32,7 +32,7 @@ BLOCK = 20
 HELD_OUT_TEST_SHARE = 0.3
 """Share of the content of held-out machine rows that is tested on (they enter no other part)."""
 
-_NUMBERED = re.compile(r"^(.*?)(\d+)$")
+_NUMBERED = re.compile(r"^(.*-)(\d{1,18})$")
 _WORD = re.compile(r"[a-z0-9]+")
 _SHINGLE = 4
 
@@ -142,7 +142,7 @@ def group_key(group: str, doc_id: str, block: int = BLOCK) -> str:
     if block == 1 or (doc_id and group == doc_id):
         return group
     match = _NUMBERED.match(group)
-    if match and match.group(1).endswith("-"):
+    if match:
         return f"{match.group(1)}#{int(match.group(2)) // block}"
     return group
 

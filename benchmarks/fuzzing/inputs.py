@@ -1,0 +1,137 @@
+"""Where fuzzing starts: strategies for property-based inputs, and seeds for coverage-guided ones."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+
+from fuzzing.promises import COMPRESSIONS, FORMAT_NAMES, MISSING, SEPARATOR
+
+WORDS = (
+    "the of a an to in and that was is release liberation president committee self-secrification Kursk don't it's "
+    "more thousands spirit very American which said on Tuesday I.e. U.S. 1,000 3.5% e-mail"
+).split()
+ODD = (
+    "\0", "\x1b[31m", "\ud800", "\udc00", "\udfff", "\u202e", "\u2066",
+    "\u200b", "\u200d", "\ufeff", "\ufffe", "\x85", "\u2028",
+    "\u0301" * 40, "e\u0301", "ﷺ", "℀", "㍱", "½", "٣", "ß", "İ", "ı", "ŉ", "🙂", "👩\u200d👩\u200d👧", "漢字",
+    "שלום", "Ελλάδα",
+    "&amp;", "&#0;", "&#xD800;", "&#x110000;", "&#9999999;", "&amp;lt;", "&notanentity;", "&#", "<b>",
+    "</p>", "<script>",
+    "https://", "www.", "http://a.b/c?d=e", '"', "“", "”", "«", "''", "``", "'", "...", "!!!", "--", "—", "@@",
+    "$ ", "( ",
+    " n't", "=cmd()", "+1", "-1", "%s", "{}", "\\", "\r", "\t", "\x0b", "\x0c", "aaaa" * 50, "a-" * 60, "e.g. ", "1. ",
+)  # fmt: skip
+
+word = st.sampled_from(WORDS).map(lambda text: text + " ")
+odd = st.sampled_from(ODD)
+text = st.lists(word | word | odd | st.text(max_size=4), max_size=14).map("".join) | st.text(max_size=60)
+repeated = st.builds(
+    lambda part, times: part * times, odd | word | st.text(min_size=1, max_size=6), st.integers(1, 3000)
+)
+
+
+def joined(texts: Sequence[str | None]) -> bytes:
+    """Lay texts out as the targets take them apart; what bytes cannot hold is replaced."""
+    parts = [MISSING if text is None else text for text in texts]
+    return SEPARATOR.join(parts).encode("utf-8", "replace")
+
+
+texts = st.lists(text | text | text | repeated | st.none(), min_size=1, max_size=24).map(joined)
+few_texts = st.lists(text | repeated, min_size=1, max_size=2).map(joined)
+paragraphs = st.lists(st.lists(text | repeated, max_size=5).map("\n".join) | st.none(), min_size=1, max_size=6).map(
+    joined
+)
+
+cell = st.lists(
+    st.sampled_from((*ODD, ",", "\n", "\r\n", '""', ";", "text", "id", "null", "1e999")) | word, max_size=6
+).map("".join)
+value = st.recursive(
+    cell | st.none() | st.booleans() | st.floats() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def _jsonl(rows: Sequence[tuple[str, object]], ascii_only: bool) -> bytes:
+    lines = [json.dumps({"id": other, "text": text}, ensure_ascii=ascii_only) for text, other in rows]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def _csv(rows: Sequence[tuple[str, object]], end: str) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator=end).writerows([("id", "text"), *((str(other), text) for text, other in rows)])
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def _tsv(rows: Sequence[tuple[str, object]], end: str) -> bytes:
+    return ("id\ttext" + end + end.join(f"{other}\t{text}" for text, other in rows)).encode("utf-8", "replace")
+
+
+rows = st.lists(st.tuples(cell, value), max_size=12)
+line_end = st.sampled_from(("\n", "\r\n", "\r"))
+content = st.one_of(
+    st.builds(_jsonl, rows, st.booleans()),
+    st.builds(_csv, rows, line_end),
+    st.builds(_tsv, rows, line_end),
+    st.lists(cell, max_size=20).map(lambda lines: "\n".join(lines).encode("utf-8", "replace")),
+    st.lists(
+        st.sampled_from(('"', "a", ",", "\n", "\r", '","', '""', "text", "{", "}", "[", ":", "\\", "\t")), max_size=60
+    ).map(lambda parts: b"text\n" + "".join(parts).encode()),
+)
+damage = st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=3)
+
+
+def _file(format: int, compression: int, cut: int, content: bytes, damage: Sequence[tuple[int, int]]) -> bytes:
+    body = bytearray(content)
+    for place, byte in damage:
+        if body:
+            body[place % len(body)] = byte
+    return bytes((format, compression, cut)) + bytes(body)
+
+
+files = st.builds(
+    _file,
+    st.integers(0, len(FORMAT_NAMES) - 1),
+    st.sampled_from((0, 0, *range(len(COMPRESSIONS)))),
+    st.sampled_from((0, 0, 0, 0, 128, 255)),
+    content,
+    st.just(()) | damage,
+)
+
+STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
+    "sentences": texts,
+    "documents": paragraphs,
+    "verdicts": few_texts,
+    "readers": files,
+}
+"""Property-based inputs of each target."""
+
+
+def seeds(target: str) -> list[bytes]:
+    """Return inputs from which coverage-guided fuzzing sets out."""
+    lines = [" ".join(WORDS[i : i + 14]) + "." for i in range(0, len(WORDS), 3)]
+    lines += [f"{WORDS[i % len(WORDS)]} {part} the committee {part}" for i, part in enumerate(ODD)]
+    if target == "sentences":
+        return [joined([*lines[i : i + 24], None]) for i in range(0, len(lines), 12)]
+    if target in ("documents", "verdicts"):
+        return [joined(["\n".join(lines[i : i + 3]), lines[i]]) for i in range(0, len(lines), 4)]
+    rows = [(line, i) for i, line in enumerate(lines[:30:3])]
+    bodies = (
+        _jsonl(rows, True),
+        _jsonl(rows, False),
+        _csv(rows, "\r\n"),
+        _tsv(rows, "\n"),
+        "\n".join(lines).encode("utf-8", "replace"),
+        b"text\n",
+    )
+    return [
+        bytes((format, compression, 0)) + body
+        for body in bodies
+        for format in range(len(FORMAT_NAMES))
+        for compression in range(len(COMPRESSIONS))
+    ] + [bytes((0, 0, 0)) + pack(b"text\nthe cat sat on the mat\n") for pack in COMPRESSIONS]
