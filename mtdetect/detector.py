@@ -54,10 +54,15 @@ class Detector:
 
     def __init__(self, path: Path | str | None = None) -> None:
         """Take a model folder (the shipped model if None); it is read at first use, or by :func:`load`."""
+        self._shipped = path is None
         self.path = artifact.default_model() if path is None else Path(path).absolute()
 
     def __repr__(self) -> str:
         return f"Detector({str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The shipped model lies elsewhere on another machine, so it travels without its path.
+        return Detector, ((None if self._shipped else self.path),)
 
     @property
     def model(self) -> Model:

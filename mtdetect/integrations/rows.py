@@ -1,0 +1,89 @@
+"""What every framework adds to its rows: score, status and signature; under a gate also action and reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from mtdetect.detector import Detector
+from mtdetect.gate import Gate
+from mtdetect.verdict import Level
+
+PREFIX = "mtdetect_"
+"""Starts the name of every added column, so that none is taken already."""
+
+UNREADABLE = "unreadable"
+"""Status of a value that is not text."""
+
+
+class RowScorer:
+    """Scores rows of any values by a detector, or judges them by a gate.
+
+    It pickles to a few hundred bytes, and a process loads the model once, at the first rows.
+
+    Args:
+        by: a detector (the shipped model if None), or a gate.
+        level: what one text is, ``"sentence"`` or ``"document"``; None for sentences, and for the level of a gate.
+        prefix: starts the name of every column.
+
+    Attributes:
+        names: the columns: ``score``, ``status`` and ``signature``, under a gate ``action``, ``score``, ``reason``,
+            ``status`` and ``signature``, each behind the prefix.
+
+    Raises:
+        TypeError: ``by`` is neither a detector nor a gate.
+        ValueError: an unknown level, or one that contradicts the gate.
+
+    >>> RowScorer().columns(["Too short.", None, 7])["mtdetect_status"]
+    ['too_short', 'empty', 'unreadable']
+    """
+
+    def __init__(self, by: Detector | Gate | None = None, level: Level | None = None, prefix: str = PREFIX) -> None:
+        if level not in (None, "sentence", "document"):
+            raise ValueError(f'level is "sentence" or "document", not {level!r}')
+        if isinstance(by, Gate) and level not in (None, by.level):
+            raise ValueError(f"the gate judges texts of the level {by.level!r}, not {level!r}; leave the level out")
+        if by is not None and not isinstance(by, Detector | Gate):
+            raise TypeError(f"by is a Detector or a Gate, not {type(by).__name__}")
+        self.by = Detector() if by is None else by
+        self.level: Level = level or "sentence"
+        plain = ("action", "score", "reason") if isinstance(by, Gate) else ("score",)
+        self.names = tuple(prefix + name for name in (*plain, "status", "signature"))
+
+    def columns(self, values: Iterable[Any]) -> dict[str, list[Any]]:
+        """Return the columns of N values: lists of N, in the order of the values.
+
+        None and NaN are empty texts. A value that is no text gets the status ``"unreadable"``; a gate treats it
+        as an empty text. A score is the float32 of :meth:`mtdetect.Detector.score` as a float
+        of the same value, None where there is none.
+
+        Raises:
+            ModelError: the model folder cannot be used.
+        """
+        given = list(values)
+        texts = [value if isinstance(value, str) else None for value in given]
+        odd = [i for i, value in enumerate(given) if not (value is None or isinstance(value, str) or _is_nan(value))]
+        if isinstance(self.by, Gate):
+            decided = self.by.decide_batch(texts)
+            columns: list[list[Any]] = [
+                [decision.action for decision in decided],
+                [None if math.isnan(decision.score) else decision.score for decision in decided],
+                [decision.reason for decision in decided],
+                [decision.status for decision in decided],
+                [decision.signature for decision in decided],
+            ]
+        else:
+            scored = self.by.score_batch(texts, self.level)
+            scores = [None if math.isnan(score) else score for score in scored.scores.tolist()]
+            columns = [scores, list(scored.statuses), [self.by.signature] * len(given)]
+        named: dict[str, list[Any]] = dict(zip(self.names, columns, strict=True))
+        for i in odd:
+            named[self.names[-2]][i] = UNREADABLE
+            if isinstance(self.by, Gate):
+                named[self.names[2]][i] = f"not text but {type(given[i]).__name__}"
+        return named
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)

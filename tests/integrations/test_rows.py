@@ -1,0 +1,151 @@
+"""What the integrations share: any values in, as many results out, as Python lists and as Arrow columns."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import mtdetect
+from mtdetect.detector import Detector
+from mtdetect.integrations.arrow import ArrowScorer
+from mtdetect.integrations.rows import RowScorer
+from tests.integrations.contract import CLEAN, GARBLED, ODD, ODD_STATUSES, TEXTS, check_scores, many
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_rows_are_those_of_the_api(detector: Detector) -> None:
+    columns = RowScorer().columns(many(3))
+    check_scores(columns["mtdetect_score"], columns["mtdetect_status"], many(3), detector)
+    assert set(columns["mtdetect_signature"]) == {detector.signature}
+
+
+def test_documents(detector: Detector) -> None:
+    columns = RowScorer(level="document", prefix="").columns(TEXTS)
+    expected = detector.score_documents(TEXTS)
+    assert columns["score"] == [None if np.isnan(score) else float(score) for score in expected]
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_odd_values_become_a_status(gated: bool, detector: Detector) -> None:
+    by = mtdetect.Gate(detector, level="sentence", empty="review") if gated else None
+    columns = RowScorer(by).columns(ODD)
+    assert columns["mtdetect_status"] == ODD_STATUSES
+    assert [score is None for score in columns["mtdetect_score"]] == [False] + [True] * 6
+    if gated:
+        assert columns["mtdetect_action"] == ["pass"] + ["review"] * 6
+        assert columns["mtdetect_reason"][1] == "not text but int"
+
+
+def test_a_gate_decides_as_it_does_alone(detector: Detector) -> None:
+    gate = mtdetect.Gate(detector, level="sentence")
+    columns = RowScorer(gate).columns(TEXTS)
+    decisions = gate.decide_batch(TEXTS)
+    assert columns["mtdetect_action"] == [decision.action for decision in decisions]
+    assert columns["mtdetect_reason"] == [decision.reason for decision in decisions]
+    assert columns["mtdetect_action"][:3] == ["pass", "pass", "reject"]
+
+
+def test_wrong_use_is_refused(detector: Detector) -> None:
+    with pytest.raises(ValueError, match="level is"):
+        RowScorer(level="paragraph")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="leave the level out"):
+        RowScorer(mtdetect.Gate(detector), level="sentence")
+    with pytest.raises(TypeError, match="a Detector or a Gate, not str"):
+        RowScorer("models/default")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_nothing_large_is_pickled(gated: bool, detector: Detector) -> None:
+    scorer = RowScorer(mtdetect.Gate(detector) if gated else detector)
+    sent = pickle.dumps(scorer)
+    assert len(sent) < 1000
+    assert pickle.loads(sent).columns(TEXTS) == scorer.columns(TEXTS)
+
+
+def test_the_shipped_model_travels_without_its_path(tmp_path: Path) -> None:
+    assert str(Detector().path).encode() not in pickle.dumps(Detector())
+    other = Detector(tmp_path / "other")
+    assert pickle.loads(pickle.dumps(other)).path == other.path
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_arrow_columns_of_every_string_type(kind: pa.DataType, detector: Detector) -> None:
+    texts = many(2)
+    column = pa.array(texts, pa.string()).cast(kind) if kind != pa.string_view() else pa.array(texts, kind)
+    table = pa.table({"id": range(len(texts)), "body": column})
+    scored = ArrowScorer("body")(table)
+    assert scored.column_names == ["id", "body", "mtdetect_score", "mtdetect_status", "mtdetect_signature"]
+    assert scored.select(["id", "body"]).equals(table)
+    assert scored.schema.field("mtdetect_score").type == pa.float32()
+    check_scores(scored["mtdetect_score"].to_pylist(), scored["mtdetect_status"].to_pylist(), texts, detector)
+
+
+def test_arrow_batches_chunks_slices_and_nothing_at_all(detector: Detector) -> None:
+    scorer = ArrowScorer(by=mtdetect.Gate(detector, level="sentence"))
+    table = pa.concat_tables([pa.table({"text": TEXTS}), pa.table({"text": TEXTS})])
+    whole = scorer(table)
+    assert whole.column_names[1:] == [
+        "mtdetect_action", "mtdetect_score", "mtdetect_reason", "mtdetect_status", "mtdetect_signature",
+    ]  # fmt: skip
+    assert scorer(table.slice(5, 9)).to_pylist() == whole.slice(5, 9).to_pylist()
+    batch = scorer(pa.record_batch({"text": TEXTS}))
+    assert isinstance(batch, pa.RecordBatch)
+    assert batch.to_pylist() == whole.slice(0, len(TEXTS)).to_pylist()
+    empty = scorer(table.slice(0, 0))
+    assert (empty.num_rows, empty.schema) == (0, whole.schema)
+
+
+@pytest.mark.parametrize(
+    ("column", "status"),
+    [
+        (pa.array([1, None]), ["unreadable", "empty"]),
+        (pa.array([None, None]), ["empty", "empty"]),
+        (pa.array([b"bytes", b""]), ["unreadable", "unreadable"]),
+        (pa.array([["a"], None]), ["unreadable", "empty"]),
+        (pa.array([1.5, float("nan")]), ["unreadable", "empty"]),
+    ],
+)
+def test_arrow_columns_of_other_types_become_statuses(column: pa.Array, status: list[str]) -> None:
+    scored = ArrowScorer()(pa.table({"text": column}))
+    assert scored["mtdetect_status"].to_pylist() == status
+    assert scored["mtdetect_score"].null_count == 2
+
+
+def test_text_that_is_no_utf8_becomes_a_status(detector: Detector) -> None:
+    raw = pa.array([CLEAN.encode(), b"broken \xff bytes", None, GARBLED.encode()])
+    broken = pa.Array.from_buffers(pa.string(), len(raw), raw.buffers())
+    scored = ArrowScorer()(pa.table({"text": broken}))
+    assert scored["mtdetect_status"].to_pylist() == ["scored", "unreadable", "empty", "scored"]
+    assert scored["mtdetect_score"][3].as_py() == detector.score([GARBLED])[0]
+
+
+def test_columns_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(mtdetect.InputError, match="no column 'text' among body, id; name the column"):
+        ArrowScorer()(pa.table({"body": ["a"], "id": [1]}))
+    with pytest.raises(mtdetect.InputError, match="2 columns 'text'"):
+        ArrowScorer()(pa.Table.from_arrays([pa.array(["a"])] * 2, names=["text", "text"]))
+    with pytest.raises(mtdetect.InputError, match=r"'mtdetect_score' is there already; .* another prefix"):
+        ArrowScorer()(pa.table({"text": ["a"], "mtdetect_score": [1]}))
+
+
+@pytest.mark.parametrize(
+    ("blocked", "call", "line"),
+    [
+        ("pyarrow", "arrow import ArrowScorer as made; made()", "mtdetect[parquet]"),
+        ("datatrove", "datatrove import MtdetectFilter as made; made()", "mtdetect[datatrove]"),
+    ],
+)
+def test_a_missing_framework_is_named_with_its_pip_line(blocked: str, call: str, line: str) -> None:
+    code = f"import sys; sys.modules[{blocked!r}] = None; from mtdetect.integrations.{call}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert f"pip install '{line}'" in done.stderr.splitlines()[-1]
