@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -22,6 +22,17 @@ from mtdetect.formats import MAX_ROW_BYTES, Chunk, RowReader, open_rows
 from mtdetect.formats.parts import parts
 
 Result = TypeVar("Result")
+
+
+class WithTexts(Protocol):
+    """Anything with texts: chunks of rows, batches of documents."""
+
+    @property
+    def texts(self) -> list[str | None]:
+        """The texts, in order."""
+
+
+Work = TypeVar("Work", bound=WithTexts)
 
 _STATUS_WORDS = {"too_short": "too short", "not_english": "not English", "empty": "empty"}
 
@@ -197,8 +208,8 @@ class Inputs:
 
 
 def in_order(
-    function: Callable[[list[str | None]], Result], chunks: Iterable[Chunk], jobs: int
-) -> Iterator[tuple[Chunk, Result]]:
+    function: Callable[[list[str | None]], Result], chunks: Iterable[Work], jobs: int
+) -> Iterator[tuple[Work, Result]]:
     """Apply a function to the texts of every chunk and yield (chunk, result) in the order of the chunks.
 
     With ``jobs`` > 1 the function is pickled into that many processes, and a few chunks a process are under
@@ -208,7 +219,7 @@ def in_order(
         for chunk in chunks:
             yield chunk, function(chunk.texts)
         return
-    pending: deque[tuple[Chunk, Future[Result]]] = deque()
+    pending: deque[tuple[Work, Future[Result]]] = deque()
     failure: InputError | None = None
     incoming = iter(chunks)
     pool = make_pool(jobs, _prepare, function)
