@@ -80,7 +80,7 @@ def main() -> None:
         page = Path(folder) / "report.html"
         command = [sys.executable, "-m", "mtdetect", "report", "examples/articles.jsonl", "examples/comments.csv"]
         subprocess.run([*command, "-o", str(page), "--quiet"], cwd=ROOT, check=True)
-        shoot(page, "report-light", 1360, 1240)
+        shoot(page, "report-light", 1360, 1180, script="select(1)")
         shoot(page, "report-dark", 1360, 1000, dark=True, script="reader.scrollIntoView(); step(1)")
         shoot(page, "report-phone", 390, 844, phone=True, script="select(0, {open: true})")
         print_page(page, "report-print")

@@ -37,8 +37,8 @@ def render_report(report: Report) -> str:
         verdict=_verdict(report),
         expected=_expected(report),
         chance=_could_be_chance(report),
-        threshold=_shown(report.threshold),
-        sentence_threshold=_shown(report.sentence_threshold),
+        threshold=f"{report.threshold:.3f}",
+        sentence_threshold=f"{report.sentence_threshold:.3f}",
         rate=f"{report.false_positive_rate * 100:.3g}%",
         share=f"{100 * report.flagged / report.scored:.0f}%" if report.scored else "",
         unscored=[(_STATUS_WORDS[s], n) for s, n in sorted(report.statuses.items()) if s != "scored" and n],
@@ -73,10 +73,6 @@ def _could_be_chance(report: Report) -> bool:
 
     n, flagged, rate = report.scored, report.flagged, report.false_positive_rate
     return flagged > 0 and float(bdtrc(flagged - 1, n, rate)) > 0.05
-
-
-def _shown(score: float) -> str:
-    return f"{int(score * 1000) / 1000:.3f}"
 
 
 def _bars(report: Report) -> list[dict[str, Any]]:

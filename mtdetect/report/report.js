@@ -32,10 +32,11 @@ function unpack(item) {
   return item.unpacked;
 }
 
+/** Its title, or how it begins. */
 function titleOf(item) {
   if (item.title) return item.title;
-  const words = item.text.trim().slice(0, 90).split(/\s+/).join(" ");
-  return words ? (item.text.trim().length > 90 ? words + "…" : words) : "(no text)";
+  const words = item.text.trim().slice(0, 91).split(/\s+/).join(" ");
+  return words.length > 90 ? words.slice(0, 90) + "…" : words || "(no text)";
 }
 
 function verdictOf(item) {
@@ -107,7 +108,10 @@ function documentHead(item) {
   const parts = unpack(item);
   const unscored = parts.filter((sentence) => sentence.score === null).length;
   const flagged = parts.filter((sentence) => sentence.flagged).length;
-  const where = [data.sources[item.source], placeOf(item)].filter(Boolean).join(" · ");
+  const place = placeOf(item);
+  const heading = item.title || place || titleOf(item); // the text itself stands below
+  const source = data.sources[item.source];
+  const where = [source === data.files[item.file] ? "" : source, heading === place ? "" : place].filter(Boolean).join(" · ");
   const summary = element("p", "summary", scoreBadge(item), " ",
     element("span", `verdict-word${item.flagged ? " flagged" : ""}`, verdictWords(item)));
   if (item.status === "scored" && parts.length > 1) {
@@ -116,8 +120,8 @@ function documentHead(item) {
   }
   const reasons = item.reasons.map((i) => data.reasons[i]).join("; ");
   return element("header", "document-head",
-    element("h2", "", element("bdi", "", ...visible(titleOf(item)))),
-    element("p", "where quiet small", element("bdi", "", ...visible(where))),
+    element("h2", "", element("bdi", "", ...visible(heading))),
+    where ? element("p", "where quiet small", element("bdi", "", ...visible(where))) : "",
     summary,
     reasons ? element("p", "summary quiet", ...visible(reasons[0].toUpperCase() + reasons.slice(1) + ".")) : "",
     parts.length > 1 ? strip(parts) : "");
