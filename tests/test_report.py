@@ -181,6 +181,16 @@ def test_command(fake: FakeDetector, tmp_path: Path) -> None:
     assert {data["files"][d["file"]] for d in data["documents"]} == {str(rows)}
 
 
+def test_a_column_that_no_row_has_is_refused(fake: FakeDetector, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", {"text": CLEAN, "headline": "A bridge"})
+    page = tmp_path / "page.html"
+    done = invoke("report", rows, "-o", page, "--title-column", "headlin")
+    assert done.exit_code == 2
+    assert 'no row has a column "headlin"' in done.stderr
+    assert not page.exists()
+    assert invoke("report", rows, "-o", page, "--title-column", "headline").exit_code == 0
+
+
 def test_several_files_and_worker_processes_give_the_same_page(tmp_path: Path) -> None:
     first = write_rows(tmp_path / "a.jsonl", {"text": CLEAN}, {"text": "The release of the of city was it celebrate."})
     second = tmp_path / "b.txt"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from mtdetect.cli.group import EXIT_UNREADABLE
 from mtdetect.cli.options import (
@@ -104,35 +105,56 @@ def report(
     for level in ("document", "sentence"):
         usable_threshold(detector, level, false_positive_rate)
     inputs = Inputs(paths, input_format, text_column, errors, max_row_bytes=max_row_mb * 1_000_000)
-    documents = _documents(inputs, title_column, source_column, limit, Progress(not quiet))
+    missing = _named_columns("title_column", "source_column")
+    documents = _documents(inputs, title_column, source_column, limit, Progress(not quiet), missing)
     made = build_report(
         detector, documents, false_positive_rate, top, run=lambda work, batches: in_order(work, batches, jobs)
     )
+    if missing and made.documents:
+        raise click.UsageError(f'no row has a column "{missing.pop()}"; name one that the rows have')
     page = render_report(made)
     with Output(target) as stream:
         stream.write(page.encode())
     if not quiet:
         click.echo(
-            f"{made.documents:,} documents: {made.scored:,} scored, {made.flagged:,} flagged at "
-            f"{percent(false_positive_rate)} false positives; {detector.signature}",
+            f"{made.documents:,} document{'' if made.documents == 1 else 's'}: {made.scored:,} scored, "
+            f"{made.flagged:,} flagged at {percent(false_positive_rate)} false positives; {detector.signature}",
             err=True,
         )
     if inputs.tally.report_unreadable():
         click.get_current_context().exit(EXIT_UNREADABLE)
 
 
+def _named_columns(*parameters: str) -> set[str]:
+    """Return the columns that the command line names, which some row has to have."""
+    context = click.get_current_context()
+    named = (name for name in parameters if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    return {context.params[name] for name in named}
+
+
 def _documents(
-    inputs: Inputs, title_column: str, source_column: str, limit: int | None, progress: Progress
+    inputs: Inputs,
+    title_column: str,
+    source_column: str,
+    limit: int | None,
+    progress: Progress,
+    missing: set[str],
 ) -> Iterator[Document]:
-    """Yield the rows of all inputs; a row that cannot be read is a document with an error."""
+    """Yield the rows of all inputs; a row that cannot be read is a document with an error.
+
+    A column is taken out of ``missing`` when a row has something in it.
+    """
     from mtdetect.report import Document
 
     for chunk in _first_rows(inputs.chunks(), limit):
         for position, record in enumerate(chunk.records):
+            title, source = _field(record, title_column), _field(record, source_column)
+            if missing:
+                missing -= {name for name, value in ((title_column, title), (source_column, source)) if value}
             yield Document(
                 chunk.texts[position],
-                _field(record, title_column),
-                _host(_field(record, source_column)) or chunk.source,
+                title,
+                _host(source) or chunk.source,
                 chunk.source,
                 chunk.rows[position],
                 chunk.errors.get(position, ""),

@@ -16,7 +16,7 @@ from mtdetect.errors import MissingExtraError
 _FOLDER = Path(__file__).parent
 
 # As CONTROL in marked_text.js: control characters, those that turn the reading order, those nobody can see.
-_CONTROL = re.compile("([\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff])")
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
 def render_page(template: str, data: object, styles: Iterable[str], scripts: Iterable[str], **values: Any) -> str:
@@ -44,9 +44,7 @@ def render_page(template: str, data: object, styles: Iterable[str], scripts: Ite
     from markupsafe import Markup, escape
 
     def visible(text: str) -> Markup:
-        parts = _CONTROL.split(text)  # every second part is such a character
-        shown = [escape(part) if i % 2 == 0 else _CODE.format(ord(part)) for i, part in enumerate(parts)]
-        return Markup("").join(Markup(part) for part in shown)
+        return Markup(_CONTROL.sub(lambda found: f'<span class="control">U+{ord(found[0]):04X}</span>', escape(text)))
 
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -74,9 +72,6 @@ def render_page(template: str, data: object, styles: Iterable[str], scripts: Ite
         scripts=[Markup(source) for source in sources],
         data=htmlsafe_json_dumps(data, dumps=_dumps),
     )
-
-
-_CODE = '<span class="control">U+{:04X}</span>'
 
 
 def _asset(name: str) -> str:

@@ -70,10 +70,10 @@ function drawRow(index) {
     element("bdi", "where", ...visible(data.sources[item.source])),
     element("div", "parts", parts.length > 1 ? strip(parts) : "", element("span", "", verdict)));
   row.id = `row-${index}`;
-  row.setAttribute("role", "option");
-  row.setAttribute("aria-selected", String(index === current));
-  row.setAttribute("aria-setsize", String(shown.length));
-  row.setAttribute("aria-posinset", String(index + 1));
+  row.role = "option";
+  row.ariaSelected = String(index === current);
+  row.ariaSetSize = String(shown.length);
+  row.ariaPosInSet = String(index + 1);
   row.style.top = `${index * ROW_HEIGHT}px`;
   row.dataset.index = String(index);
   return row;
@@ -150,10 +150,9 @@ function readerTools() {
     element("span", "quiet small", `${count(current + 1)} of ${count(shown.length)}`));
 }
 
-const isNarrow = () => getComputedStyle(list).position === "static" && matchMedia("(max-width: 56rem)").matches;
-
+/** On a narrow screen, let the reader take the place of the list. */
 function openReader() {
-  if (!isNarrow()) return;
+  if (!matchMedia("(max-width: 56rem)").matches) return; // as in report.css
   document.body.dataset.view = "reader";
   history.pushState({ reader: true }, "", location.hash);
   scrollTo(0, 0);
@@ -206,17 +205,15 @@ function applyFilters() {
   if (same >= 0) select(same, { top: false });
   else if (shown.length) select(0, { top: false });
   else {
-    current = -1;
+    [current, reading, sentences] = [-1, null, reader];
     drawList();
-    reading = null;
     reader.replaceChildren(element("p", "quiet", "No document passes these filters."));
-    sentences = reader;
   }
 }
 
 function fillFilters() {
   const tally = { all: documents.length, flagged: 0, passed: 0, unscored: 0 };
-  const bySource = data.sources.map(() => [0, 0]);
+  const bySource = data.sources.map(() => [0, 0]); // documents, flagged ones
   for (const item of documents) {
     tally[verdictOf(item)]++;
     bySource[item.source][0]++;
@@ -227,9 +224,8 @@ function fillFilters() {
   data.sources.forEach((name, i) => {
     const [total, flagged] = bySource[i];
     if (!total) return;
-    const option = new Option("", String(i));
-    option.append(...visible(`${name || "no source"} (${count(flagged)} of ${count(total)} flagged)`).map((node) => node.textContent ?? node));
-    source.append(option);
+    const words = visible(`${name || "no source"} (${count(flagged)} of ${count(total)} flagged)`);
+    source.append(new Option(words.map((node) => node.textContent ?? node).join(""), String(i)));
   });
 }
 
