@@ -109,9 +109,9 @@ class TestPolicy:
         assert result.exit_code == 0, result.stderr
         assert result.stdout == f"site,text\nforum,{MIDDLING}\n"
         result = run(*arguments, "--format", "csv", input=f"host,text\na,{CLEAN}\n")
-        assert (result.exit_code, 'no column "site" (columns: host, text)' in result.stderr) == (2, True)
+        assert (result.exit_code, 'no column "site" (columns: host, text)' in result.stderr) == (4, True)
         result = run(*arguments, input=CLEAN)
-        assert (result.exit_code, "need columns" in result.stderr) == (2, True)
+        assert (result.exit_code, "txt has no columns" in result.stderr) == (4, True)
 
     @pytest.mark.parametrize(
         ("options", "words"),

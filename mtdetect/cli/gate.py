@@ -1,44 +1,52 @@
-"""``mtdetect gate``: split a file by verdict; the exit code states the verdict on the whole batch."""
+"""``mtdetect gate``: split rows by verdict; the exit code states the verdict on the whole batch."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import closing, suppress
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from mtdetect.cli.gate_options import make_gate, policy_options, read_policy
-from mtdetect.cli.gate_outputs import Routes, Sources
 from mtdetect.cli.group import EXIT_GATE_FAILED, EXIT_UNREADABLE
 from mtdetect.cli.options import (
-    IN_FILE,
+    IN_FILES,
     OUT_FILE,
+    check_shard_options,
+    formulas_option,
+    input_files,
     input_options,
+    input_paths,
     load_detector,
+    max_row_option,
     model_option,
     percent,
     refuse_overwriting,
+    shard_options,
     standard_or,
 )
-from mtdetect.cli.stream import Inputs, Progress, Tally, in_order
-from mtdetect.errors import PolicyError
-from mtdetect.formats import FORMATS
+from mtdetect.cli.progress import Progress
+from mtdetect.cli.shards import Outcome, run_shards
+from mtdetect.cli.stream import Tally
+from mtdetect.errors import InputError, PolicyError
+from mtdetect.formats import open_rows
 from mtdetect.formats.output import Output
 
 if TYPE_CHECKING:
-    from mtdetect.gate import Action, Batch, Gate
+    from mtdetect.cli.gate_task import GateTask
+    from mtdetect.gate import Action
 
 
 @click.command("gate")
-@click.argument("file", type=IN_FILE, default="-")
+@click.argument("files", nargs=-1, type=IN_FILES)
 @policy_options
 @click.option("--pass", "pass_out", type=OUT_FILE, metavar="FILE", help="Write rows that pass here.")
 @click.option("--review-out", type=OUT_FILE, metavar="FILE", help="Write rows to review here; else they pass.")
 @click.option("--reject", "reject_out", type=OUT_FILE, metavar="FILE", help="Write rejected rows here.")
+@shard_options
 @click.option(
     "--annotate", is_flag=True, help="Add the columns action, score, status, reason, spans and signature to the rows."
 )
@@ -52,12 +60,17 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Decide, but write no file.")
 @input_options
+@max_row_option
+@formulas_option
 @model_option
 def gate(
-    file: Path,
+    files: tuple[Path, ...],
     pass_out: Path | None,
     review_out: Path | None,
     reject_out: Path | None,
+    output_dir: Path | None,
+    resume: bool,
+    part_rows: int | None,
     annotate: bool,
     summary: Path | None,
     metrics: Path | None,
@@ -68,51 +81,67 @@ def gate(
     errors: str,
     jobs: int,
     quiet: bool,
+    max_row_mb: int,
+    csv_formulas: str,
     model: Path | None,
     **stated: Any,
 ) -> None:
-    """Split FILE (standard input if none) into rows that pass, rows to review, and rejected rows.
+    """Split FILES (standard input if none) into rows that pass, rows to review, and rejected rows.
 
-    Rows keep their order and their bytes, in the format of the input; "-" writes to standard output. Rows
-    that cannot be read go to the rejected ones (--errors skip leaves them out). Exit code 0: the batch
-    passed; 3: it failed, because too large a share was rejected, or because that share drifted from the
-    baseline; 4: it passed, but some rows could not be read.
+    FILES are files, folders, or globs in quotes. Rows keep their order and their bytes, in the format of the
+    input; "-" writes to standard output. With --output-dir every file has outputs of its own, in the folders
+    pass, review and reject, and a run that was stopped, however it was stopped, goes on with --resume. Rows
+    that cannot be read go to the rejected ones (--errors skip leaves them out).
+
+    Exit code 0: the batch passed; 3: it failed, because too large a share was rejected, or because that share
+    drifted from the baseline; 4: it passed, but some rows could not be read.
     """
+    from mtdetect.cli.gate_task import GateTask
     from mtdetect.gate import Baseline, Batch
     from mtdetect.gate.metrics import check_installed, prometheus_text
 
     policy_file = stated.pop("policy")
     policy = read_policy(policy_file, **stated)
-    outputs: dict[Action, Path | None] = {"pass": pass_out, "review": review_out, "reject": reject_out}
-    source = standard_or(file)
-    given = [path for path in (*outputs.values(), summary, metrics, write_baseline) if path is not None]
-    read = [path for path in (policy_file, policy.baseline) if path is not None]
-    refuse_overwriting([source, *map(standard_or, read)], [standard_or(path) for path in given])
-    if [str(path) for path in given].count("-") > 1:
-        raise click.UsageError("only one output can be standard output; name files for the others")
+    routes: dict[Action, Path | None] = {"pass": pass_out, "review": review_out, "reject": reject_out}
+    outputs = {action: path for action, path in routes.items() if path is not None}
+    reports = [path for path in (summary, metrics, write_baseline) if path is not None]
+    paths = input_paths(files, input_format)
+    shards = input_files(files, input_format) if output_dir is not None and None not in paths else []
+    _check_outputs(paths, [policy_file, policy.baseline], [*outputs.values(), *reports])
+    check_shard_options(output_dir, resume, part_rows)
+    if output_dir is not None and (outputs or None in paths):
+        raise click.UsageError(
+            "--output-dir makes outputs of its own for every file: name input files, and leave out --pass, "
+            "--review-out and --reject"
+        )
     if metrics is not None:
         check_installed()
-    if dry_run:
-        given = [path for path in given if str(path) == "-"]
 
     detector = load_detector(model)
-    decider = make_gate(detector, policy)
+    task = GateTask(
+        make_gate(detector, policy), policy, annotate, input_format, text_column, errors, max_row_mb * 1_000_000,
+        csv_formulas == "escape",
+    )  # fmt: skip
     try:
         batch = Batch(policy, detector.signature, Baseline.load(policy.baseline) if policy.baseline else None)
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
-    inputs = Inputs([source], input_format, text_column, errors)
-    if annotate and FORMATS[inputs.first.format_name].writer is None:
-        raise click.UsageError("--annotate needs columns: jsonl, csv or tsv input")
-    sources = Sources(policy["sources.column"], inputs.first) if policy.overrides else None
+    if dry_run:
+        outputs = {action: path for action, path in outputs.items() if standard_or(path) is None}
+        reports = [path for path in reports if standard_or(path) is None]
 
-    with ExitStack() as stack:
-        streams: dict[Action, BinaryIO] = {
-            action: stack.enter_context(Output(standard_or(path)))
-            for action, path in outputs.items()
-            if path in given and path is not None
-        }
-        _run(decider, inputs, streams, sources, annotate, batch, Progress(not quiet), jobs)
+    progress, tally = Progress(not quiet), Tally()
+    if output_dir is None or dry_run:
+        outcome = _gate_here(task, [shard.path for shard in shards] or paths, outputs, jobs, progress)
+    else:
+        outcome = run_shards(
+            shards, output_dir, task, task.settings(), resume=resume, part_rows=part_rows, jobs=jobs,
+            keep_going=errors != "fail", progress=progress,
+        )  # fmt: skip
+    progress.clear()
+    outcome.count_into(tally)
+    for counted in outcome.facts:
+        batch.add_counts(counted["batch"])
     facts = batch.facts()
     usual = batch.to_baseline() if facts["verdict"] == "passed" else None
     for path, contents in (
@@ -120,46 +149,53 @@ def gate(
         (metrics, partial(prometheus_text, facts)),
         (write_baseline, usual.to_json if usual is not None else None),
     ):
-        if path is not None and path in given and contents is not None:
+        if path in reports and path is not None and contents is not None:
             with Output(standard_or(path)) as stream:
                 stream.write(contents())
     if not quiet:
-        _report(facts, inputs.tally)
+        _report(facts, tally)
         if write_baseline is not None and usual is None:
             click.echo(f"no baseline written: {'the batch failed' if batch.rows else 'there was no row'}", err=True)
-    unreadable = inputs.tally.report_unreadable()
+    unreadable = tally.report_unreadable()
     if facts["verdict"] == "failed":
         click.get_current_context().exit(EXIT_GATE_FAILED)
     if unreadable:
         click.get_current_context().exit(EXIT_UNREADABLE)
 
 
-def _run(
-    decider: Gate,
-    inputs: Inputs,
-    streams: dict[Action, BinaryIO],
-    sources: Sources | None,
-    annotate: bool,
-    batch: Batch,
-    progress: Progress,
-    jobs: int,
-) -> None:
-    """Decide about every row, write it where it goes, and count."""
-    incoming = inputs.chunks()
-    first = next(incoming, None)
-    routes = Routes(streams, inputs.first, first, annotate)
-    chunks = chain(() if first is None else (first,), incoming)
-    for chunk, evidence in in_order(partial(decider.weigh, spans=annotate), chunks, jobs):
-        names = sources.of(chunk) if sources is not None else None
-        decisions = decider.judge(chunk.texts, evidence, names)
-        routes.write(chunk, decisions)
-        readable = [i for i in range(len(chunk)) if i not in chunk.errors]
-        batch.add([decisions[i] for i in readable], None if names is None else [names[i] for i in readable])
-        inputs.tally.rows = batch.rows
-        inputs.tally.statuses = batch.statuses
-        progress.show(inputs)
-    batch.unreadable = inputs.tally.unreadable
-    progress.clear()
+def _check_outputs(paths: list[Path | None], read: list[Path | None], outputs: list[Path]) -> None:
+    """Refuse, as wrong usage, outputs over what is read, and more than one on standard output."""
+    refuse_overwriting([*paths, *(path for path in read if path is not None)], [standard_or(path) for path in outputs])
+    if [str(path) for path in outputs].count("-") > 1:
+        raise click.UsageError("only one output can be standard output; name files for the others")
+
+
+def _gate_here(
+    task: GateTask, paths: list[Path | None], outputs: dict[Action, Path], jobs: int, progress: Progress
+) -> Outcome:
+    """Gate all inputs as one, into the given outputs."""
+    if outputs and len(paths) > 1 and not task.annotate:
+        _check_alike(task, paths)
+    inputs = task.open(*paths)
+    task.check_format(inputs.first.format_name)
+    targets = {action: standard_or(path) for action, path in outputs.items()}
+    return Outcome([task.decide(inputs, targets, jobs, progress)])
+
+
+def _check_alike(task: GateTask, paths: list[Path | None]) -> None:
+    """Refuse, as wrong usage, rows that cannot stand in one output as they came."""
+    kinds: dict[tuple[str, bytes], Path] = {}
+    for path in paths:
+        if path is None:
+            raise click.UsageError("standard input goes alone; leave out the other files")
+        with suppress(InputError), closing(open_rows(path, task.input_format, task.text_column)) as reader:
+            kinds.setdefault((reader.format_name, reader.preamble), path)
+    if len(kinds) > 1:
+        one, other, *_ = kinds.values()
+        raise click.UsageError(
+            f"{one} and {other} differ in format or header, so that their rows cannot stand in one file as they "
+            f"came; use --output-dir, or --annotate"
+        )
 
 
 def _report(facts: dict[str, Any], tally: Tally) -> None:

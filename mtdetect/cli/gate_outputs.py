@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import click
-
 from mtdetect.cli.options import short_scores
 from mtdetect.cli.score import UNREADABLE
-from mtdetect.formats import FORMATS, Chunk, Record, RowReader, RowWriter, free_names
+from mtdetect.errors import InputError
+from mtdetect.formats import FORMATS, Chunk, Record, RowReader, free_names, open_writer
 
 if TYPE_CHECKING:
     from mtdetect.gate import Action, Decision
@@ -28,35 +27,41 @@ class Routes:
         reader: reader of the rows.
         first: their first chunk, whose records say what columns there are.
         annotate: add the columns in ``ADDED``.
+        escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
     """
 
-    def __init__(self, streams: dict[Action, BinaryIO], reader: RowReader, first: Chunk | None, annotate: bool) -> None:
-        self._streams = streams
-        self._writers: dict[Action, RowWriter] = {}
-        if not annotate:
-            for stream in streams.values():
-                stream.write(reader.preamble)
-            return
+    def __init__(
+        self,
+        streams: Mapping[Action, BinaryIO],
+        reader: RowReader,
+        first: Chunk | None,
+        annotate: bool,
+        escape_formulas: bool,
+    ) -> None:
         columns = reader.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
-        make = FORMATS[reader.format_name].writer
-        assert make is not None  # the command refuses to annotate formats without columns
-        self._added = free_names(ADDED, columns)
-        for action, stream in streams.items():
-            self._writers[action] = make(stream, columns, self._added, reader.preamble)
+        self._added = free_names(ADDED, columns) if annotate else ()
+        escape_formulas = escape_formulas and reader.format_name in ("csv", "tsv")
+        self._writers = {
+            action: open_writer(reader.format_name, stream, columns, self._added, reader, escape_formulas)
+            for action, stream in streams.items()
+        }
 
     def write(self, chunk: Chunk, decisions: Sequence[Decision]) -> None:
         """Write the rows of a chunk to their outputs; rows that could not be read are rejected."""
         actions = [decision.action for decision in decisions]
         for position in chunk.errors:
             actions[position] = "reject"
-        values = self._values(chunk, actions, decisions) if self._writers else []
-        for action, stream in self._streams.items():
-            takes = {action, "review"} if action == "pass" and "review" not in self._streams else {action}
+        values = self._values(chunk, actions, decisions) if self._added else [{}] * len(chunk)
+        for action, writer in self._writers.items():
+            takes = {action, "review"} if action == "pass" and "review" not in self._writers else {action}
             keep = [position for position, decided in enumerate(actions) if decided in takes]
-            if action in self._writers:
-                self._writers[action].write(chunk.select(keep), [values[i] for i in keep])
-            else:
-                stream.write(b"".join([chunk.raws[i] for i in keep]))
+            part = chunk if len(keep) == len(chunk) else chunk.select(keep)
+            writer.write(part, [values[i] for i in keep])
+
+    def close(self) -> None:
+        """Write what stands behind the last rows."""
+        for writer in self._writers.values():
+            writer.close()
 
     def _values(self, chunk: Chunk, actions: Sequence[Action], decisions: Sequence[Decision]) -> list[Record]:
         scores = short_scores([decision.score for decision in decisions])
@@ -79,17 +84,18 @@ class Sources:
         reader: reader of the rows.
 
     Raises:
-        click.UsageError: the rows have no such column.
+        InputError: the rows have no such column.
     """
 
     def __init__(self, column: str, reader: RowReader) -> None:
         self._path = column.split(".")
         self._column = column
-        if FORMATS[reader.format_name].writer is None:
-            raise click.UsageError("overrides by source need columns, which this format has not")
-        if reader.columns is not None and column not in reader.columns:
+        name = reader.source.name
+        if reader.columns is None and FORMATS[reader.format_name].writer is None:
+            raise InputError(f"{name}: {reader.format_name} has no columns, so that no row has a source of its own")
+        if reader.columns is not None and self._path[0] not in reader.columns and column not in reader.columns:
             shown = ", ".join(reader.columns[:12])
-            raise click.UsageError(f'no column "{column}" (columns: {shown}); name it with --source-column')
+            raise InputError(f'{name}: no column "{column}" (columns: {shown}); name it with --source-column')
 
     def of(self, chunk: Chunk) -> list[str | None]:
         """Return the source of each row, None where it has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -66,6 +66,22 @@ class Batch:
                 for source, decision in zip(sources, decisions, strict=True)
                 if (source or "") in named
             )
+
+    def counts(self) -> dict[str, Any]:
+        """Return all counts as plain types, for another batch to add."""
+        return {
+            "actions": dict(self.actions),
+            "statuses": dict(self.statuses),
+            "sources": [[source, action, count] for (source, action), count in self.by_source.items()],
+            "unreadable": self.unreadable,
+        }
+
+    def add_counts(self, counts: Mapping[str, Any]) -> None:
+        """Add what ``counts()`` of another batch returned: one that another process judged, or an earlier run."""
+        self.actions.update(counts["actions"])
+        self.statuses.update(counts["statuses"])
+        self.by_source.update({(source, action): count for source, action, count in counts["sources"]})
+        self.unreadable += counts["unreadable"]
 
     def facts(self) -> dict[str, Any]:
         """Return counts, shares and the verdict as plain types, ready for JSON.

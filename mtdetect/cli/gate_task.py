@@ -1,0 +1,104 @@
+"""What ``mtdetect gate`` does with its inputs: decide about every row, send it where it goes, and count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mtdetect.cli.gate_outputs import Routes, Sources
+from mtdetect.cli.progress import Reporter
+from mtdetect.cli.shards import Facts
+from mtdetect.cli.stream import Inputs, in_order
+from mtdetect.formats import FORMATS, sniffed_format
+from mtdetect.formats.files import InputFile
+from mtdetect.formats.output import Output
+from mtdetect.gate import ACTIONS, Action, Batch, Gate, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class GateTask:
+    """How to gate inputs: everything that decides about the outputs. Picklable; see ``ShardTask``.
+
+    Attributes:
+        gate: decides about rows.
+        policy: the policy it was made of.
+        annotate: whether the decision is added to the rows.
+        input_format: ``"auto"`` or a format name.
+        text_column: column that holds the text.
+        errors: ``"flag"``, ``"skip"`` or ``"fail"``.
+        max_row_bytes: longest row.
+        escape_formulas: whether formulas in csv and tsv are made harmless.
+    """
+
+    gate: Gate
+    policy: Policy
+    annotate: bool
+    input_format: str
+    text_column: str
+    errors: str
+    max_row_bytes: int
+    escape_formulas: bool
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that decides about the bytes of the outputs; limits for the batch do not."""
+        own = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name not in ("gate", "policy")}
+        return {"command": "gate", "model": self.gate.detector.signature, "rules": self.policy.fingerprint, **own}
+
+    def open(self, *paths: Path | None) -> Inputs:
+        """Open inputs."""
+        return Inputs(
+            paths, self.input_format, self.text_column, self.errors, split=False, max_row_bytes=self.max_row_bytes
+        )
+
+    def targets(self, shard: InputFile, part: int | None) -> list[str]:
+        """Name the outputs of a shard: one an action, each in a folder of that name."""
+        made = self.input_format if self.input_format != "auto" else sniffed_format(shard.path)
+        self.check_format(made)
+        return [f"{action}/{shard.output_name(made, part)}" for action in ACTIONS]
+
+    def check_format(self, name: str) -> None:
+        """Refuse, as wrong usage, a format that has no place for what is added."""
+        if self.annotate and FORMATS[name].writer is None:
+            able = ", ".join(entry.name for entry in FORMATS.values() if entry.writer is not None)
+            raise click.UsageError(f"--annotate needs columns, which {name} has not ({able} have)")
+
+    def run(self, inputs: Inputs, targets: Sequence[Path], jobs: int, progress: Reporter) -> Facts:
+        """Gate a shard into its outputs."""
+        return self.decide(inputs, dict(zip(ACTIONS, targets, strict=True)), jobs, progress)
+
+    def decide(self, inputs: Inputs, outputs: Mapping[Action, Path | None], jobs: int, progress: Reporter) -> Facts:
+        """Gate inputs into outputs by action; None is standard output.
+
+        Returns:
+            The counts of ``Tally.facts()`` and, under ``"batch"``, those of ``Batch.counts()``.
+
+        Raises:
+            InputError: rows have no column with their source, where the policy asks for it.
+        """
+        sources = Sources(self.policy["sources.column"], inputs.first) if self.policy.overrides else None
+        batch = Batch(self.policy, self.gate.detector.signature)
+        incoming = inputs.chunks()
+        first = next(incoming, None)
+        chunks = chain(() if first is None else (first,), incoming)
+        with ExitStack() as stack:
+            streams = {action: stack.enter_context(Output(path)) for action, path in outputs.items()}
+            routes = Routes(streams, inputs.first, first, self.annotate, self.escape_formulas)
+            for chunk, evidence in in_order(partial(self.gate.weigh, spans=self.annotate), chunks, jobs):
+                names = sources.of(chunk) if sources is not None else None
+                decisions = self.gate.judge(chunk.texts, evidence, names)
+                routes.write(chunk, decisions)
+                readable = [i for i in range(len(chunk)) if i not in chunk.errors]
+                batch.add([decisions[i] for i in readable], None if names is None else [names[i] for i in readable])
+                inputs.tally.rows = batch.rows
+                inputs.tally.statuses = batch.statuses
+                progress.show(inputs)
+            routes.close()
+        batch.unreadable = inputs.tally.unreadable
+        return {**inputs.tally.facts(), "batch": batch.counts()}
