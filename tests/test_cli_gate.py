@@ -218,6 +218,31 @@ def test_annotated_rows_say_what_the_interface_says(run: Run, tmp_path: Path, fo
             assert row["signature"] == FakeDetector.signature
 
 
+def test_spans_can_be_left_out(run: Run) -> None:
+    result = run("--annotate", "--no-spans", "--format", "jsonl", "--reject", "-", input=lines({"text": GARBLED}))
+    assert list(json.loads(result.stdout)) == ["text", *(name for name in ADDED if name != "spans")]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    format=st.sampled_from(["txt", "csv", "tsv"]),
+    rows=st.lists(st.sampled_from([CLEAN, MIDDLING, GARBLED, "a b", "é", "a,b c d", '"', "x\ty\tz"]), max_size=12),
+    end=st.sampled_from(["\n", "\r\n"]),
+    last=st.booleans(),
+)
+def test_every_row_of_every_format_goes_to_one_output(
+    run: Run, tmp_path: Path, format: str, rows: list[str], end: str, last: bool
+) -> None:
+    outputs = [tmp_path / name for name in ("pass", "review", "reject")]
+    header = "" if format == "txt" else f"text{end}"
+    data = header + end.join(rows) + (end if last and rows else "")
+    options = ("--pass", outputs[0], "--review-out", outputs[1], "--reject", outputs[2], "--max-rejected", "100%")
+    result = run("--format", format, *options, input=data.encode())
+    assert result.exit_code in (0, 4), result.stderr
+    written = [path.read_bytes().removeprefix(header.encode()).decode().replace("\r\n", "\n") for path in outputs]
+    assert sorted(" ".join(written).split()) == sorted(" ".join(rows).split())
+
+
 _ROW = st.one_of(
     st.fixed_dictionaries(
         {"text": st.sampled_from([CLEAN, MIDDLING, GARBLED, "a b", ""]) | st.none() | st.text("az é\n", max_size=20)},

@@ -50,6 +50,12 @@ if TYPE_CHECKING:
 @click.option(
     "--annotate", is_flag=True, help="Add the columns action, score, status, reason, spans and signature to the rows."
 )
+@click.option(
+    "--spans/--no-spans",
+    default=True,
+    show_default=True,
+    help="Whether --annotate looks for spans: a millisecond for each row that does not pass.",
+)
 @click.option("--summary", type=OUT_FILE, metavar="FILE", help="Write the summary as JSON here.")
 @click.option("--metrics", type=OUT_FILE, metavar="FILE", help="Write the summary as Prometheus text here.")
 @click.option(
@@ -72,6 +78,7 @@ def gate(
     resume: bool,
     part_rows: int | None,
     annotate: bool,
+    spans: bool,
     summary: Path | None,
     metrics: Path | None,
     write_baseline: Path | None,
@@ -119,7 +126,7 @@ def gate(
 
     detector = load_detector(model)
     task = GateTask(
-        make_gate(detector, policy), policy, annotate, input_format, text_column, errors, max_row_mb * 1_000_000,
+        make_gate(detector, policy), policy, annotate, spans, input_format, text_column, errors, max_row_mb * 1_000_000,
         csv_formulas == "escape",
     )  # fmt: skip
     try:

@@ -26,7 +26,7 @@ class Routes:
         streams: outputs by action. Rows without an output are dropped, but rows to review then pass.
         reader: reader of the rows.
         first: their first chunk, whose records say what columns there are.
-        annotate: add the columns in ``ADDED``.
+        added: columns to add, out of ``ADDED``; none: rows stay as they came.
         escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
     """
 
@@ -35,14 +35,16 @@ class Routes:
         streams: Mapping[Action, BinaryIO],
         reader: RowReader,
         first: Chunk | None,
-        annotate: bool,
+        added: Sequence[str],
         escape_formulas: bool,
     ) -> None:
         columns = reader.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
-        self._added = free_names(ADDED, columns) if annotate else ()
+        self._names = dict(zip(added, free_names(added, columns), strict=True))
         escape_formulas = escape_formulas and reader.format_name in ("csv", "tsv")
         self._writers = {
-            action: open_writer(reader.format_name, stream, columns, self._added, reader, escape_formulas)
+            action: open_writer(
+                reader.format_name, stream, columns, tuple(self._names.values()), reader, escape_formulas
+            )
             for action, stream in streams.items()
         }
 
@@ -51,7 +53,7 @@ class Routes:
         actions = [decision.action for decision in decisions]
         for position in chunk.errors:
             actions[position] = "reject"
-        values = self._values(chunk, actions, decisions) if self._added else [{}] * len(chunk)
+        values = self._values(chunk, actions, decisions) if self._names else [{}] * len(chunk)
         for action, writer in self._writers.items():
             takes = {action, "review"} if action == "pass" and "review" not in self._writers else {action}
             keep = [position for position, decided in enumerate(actions) if decided in takes]
@@ -70,9 +72,15 @@ class Routes:
             status, reason = str(decision.status), decision.reason
             if position in chunk.errors:
                 status, reason = UNREADABLE, chunk.errors[position]
-            spans = [asdict(span) for span in decision.spans]
-            cells = (actions[position], scores[position], status, reason, spans, decision.signature)
-            values.append(dict(zip(self._added, cells, strict=True)))
+            cells = {
+                "action": actions[position],
+                "score": scores[position],
+                "status": status,
+                "reason": reason,
+                "spans": [asdict(span) for span in decision.spans],
+                "signature": decision.signature,
+            }
+            values.append({name: cells[key] for key, name in self._names.items()})
         return values
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mtdetect.cli.gate_outputs import Routes, Sources
+from mtdetect.cli.gate_outputs import ADDED, Routes, Sources
 from mtdetect.cli.progress import Reporter
 from mtdetect.cli.shards import Facts
 from mtdetect.cli.stream import Inputs, in_order
@@ -30,6 +30,7 @@ class GateTask:
         gate: decides about rows.
         policy: the policy it was made of.
         annotate: whether the decision is added to the rows.
+        spans: whether spans are among what is added.
         input_format: ``"auto"`` or a format name.
         text_column: column that holds the text.
         errors: ``"flag"``, ``"skip"`` or ``"fail"``.
@@ -40,6 +41,7 @@ class GateTask:
     gate: Gate
     policy: Policy
     annotate: bool
+    spans: bool
     input_format: str
     text_column: str
     errors: str
@@ -69,6 +71,9 @@ class GateTask:
             able = ", ".join(entry.name for entry in FORMATS.values() if entry.writer is not None)
             raise click.UsageError(f"--annotate needs columns, which {name} has not ({able} have)")
 
+    def _added(self) -> tuple[str, ...]:
+        return tuple(name for name in ADDED if self.annotate and (self.spans or name != "spans"))
+
     def run(self, inputs: Inputs, targets: Sequence[Path], jobs: int, progress: Reporter) -> Facts:
         """Gate a shard into its outputs."""
         return self.decide(inputs, dict(zip(ACTIONS, targets, strict=True)), jobs, progress)
@@ -89,8 +94,8 @@ class GateTask:
         chunks = chain(() if first is None else (first,), incoming)
         with ExitStack() as stack:
             streams = {action: stack.enter_context(Output(path)) for action, path in outputs.items()}
-            routes = Routes(streams, inputs.first, first, self.annotate, self.escape_formulas)
-            for chunk, evidence in in_order(partial(self.gate.weigh, spans=self.annotate), chunks, jobs):
+            routes = Routes(streams, inputs.first, first, self._added(), self.escape_formulas)
+            for chunk, evidence in in_order(partial(self.gate.weigh, spans=self.annotate and self.spans), chunks, jobs):
                 names = sources.of(chunk) if sources is not None else None
                 decisions = self.gate.judge(chunk.texts, evidence, names)
                 routes.write(chunk, decisions)
