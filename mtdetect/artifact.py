@@ -206,12 +206,19 @@ def _is_text(description: str) -> bool:
     return description.startswith("<U") and description[2:].isdigit() and int(description[2:]) <= 100
 
 
-def fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the first 12 digits of the hash over the hashes of a model's weight files."""
+def fingerprint(files: Mapping[str, Mapping[str, Any]], thresholds: Mapping[str, Any] | None = None) -> str:
+    """Return the first 12 digits of the hash over the hashes of a model's weight files.
+
+    Args:
+        files: entries of the manifest.
+        thresholds: threshold tables, of a model whose thresholds were calibrated again (same weights).
+    """
     digest = hashlib.sha256()
     for name in sorted(files):
         if name != CARD:
             digest.update(f"{name} {files[name]['sha256']}\n".encode())
+    if thresholds is not None:
+        digest.update(json.dumps(thresholds, sort_keys=True).encode())
     return digest.hexdigest()[:12]
 
 
@@ -244,7 +251,7 @@ def save(
         (folder / PIECES).write_bytes(pieces)
         write_arrays(folder / ARRAYS, arrays)
         files = {file.name: _entry(file) for file in sorted(folder.iterdir())}
-        print_ = fingerprint(files)
+        print_ = fingerprint(files, manifest["thresholds"] if "calibration" in manifest else None)
         whole = {
             "format_version": FORMAT_VERSION,
             **manifest,

@@ -17,13 +17,16 @@ COMMANDS = {
     "train": "Train a model on rows of human and machine text.",
     "evaluate": "Measure a model on labelled rows.",
     "compare": "Measure two models on the same rows, with intervals.",
-    "corpus": "Make and inspect training text.",
+    "calibrate": "Set the thresholds of a model by your own clean English; no retraining.",
+    "promote": "Put a model in the place of another, if it is not worse.",
+    "rollback": "Take a promotion back.",
+    "corpus": "Make and check training text.",
     "info": "Show what a model is and how it was trained.",
     "verify": "Check every file of a model against its recorded hash.",
 }
 """Every command with its line in the overview. Module ``mtdetect.cli.NAME`` holds it, ``_HOMES`` aside."""
 
-_HOMES = {"compare": "evaluate"}
+_HOMES = {"compare": "evaluate", "rollback": "promote"}
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -52,7 +55,7 @@ def main(context: click.Context, debug: bool) -> Any:
     """Find machine-translation artifacts in English: garbled text, sentence by sentence, with evidence.
 
     Exit codes: 0 done (gate: passed); 1 unexpected error, or a model that cannot be used; 2 wrong usage; 3
-    the gate's batch verdict failed; 4 input that could not be read, wholly or in part; 130 interrupted; 141
+    the verdict failed (gate, corpus check, promote); 4 input that could not be read, wholly or in part; 130 interrupted; 141
     the reader of the output went away.
     """
     context.meta["mtdetect.debug"] = debug

@@ -1,15 +1,17 @@
-"""``mtdetect corpus``: make training text."""
+"""``mtdetect corpus``: make and check training text."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mtdetect.cli.group import EXIT_GATE_FAILED, EXIT_UNREADABLE
 from mtdetect.cli.options import ROW_FILE
 from mtdetect.errors import InputError
 
@@ -22,7 +24,42 @@ LOG_INTERVAL = 60.0
 
 @click.group()
 def corpus() -> None:
-    """Make training text from human text."""
+    """Make training text from human text, and check rows before training."""
+
+
+@corpus.command()
+@click.argument("files", nargs=-1, required=True, type=ROW_FILE)
+@click.option("--test", type=ROW_FILE, multiple=True, metavar="FILE",
+              help="Rows kept for measuring: they must share no content with FILES; repeat for more.")  # fmt: skip
+@click.option("--examples", type=click.IntRange(min=0), default=3, show_default=True, help="Rows shown a finding.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings, and all figures on form, as JSON.")
+def check(files: tuple[Path, ...], test: tuple[Path, ...], examples: int, as_json: bool) -> None:
+    """Check labelled rows of FILES before training: what is wrong, with examples and what to do.
+
+    Looks for rows without text or label, duplicated and conflicting text, content in more than one split,
+    unpaired rows, unbalanced sources, labels that disagree with the system, and form that gives the label
+    away (quotes, spacing, entities, casing, length). Exit code 0: nothing but notes; 3: there are problems;
+    4: some rows cannot be used at all.
+    """
+    import orjson
+
+    from mtdetect.training.corpus_check import ERROR, PROBLEM, check_corpus
+
+    result = check_corpus(files, test, examples)
+    if as_json:
+        click.echo(orjson.dumps(result.to_dict(), option=orjson.OPT_INDENT_2))
+    else:
+        for finding in result.findings:
+            click.echo(f"{finding.severity}: {finding.check}: {finding.message}")
+            for example in finding.examples:
+                click.echo(f"    {example}")
+            click.echo(f"    -> {finding.advice}")
+        counts = Counter(finding.severity for finding in result.findings)
+        listed = ", ".join(f"{counts[kind]} {kind}{'s' * (counts[kind] > 1)}" for kind in counts) or "nothing found"
+        click.echo(f"{result.rows:,} rows, {result.human:,} human and {result.mt:,} machine: {listed}")
+    worst = result.worst()
+    if worst in (ERROR, PROBLEM):
+        raise click.exceptions.Exit(EXIT_UNREADABLE if worst == ERROR else EXIT_GATE_FAILED)
 
 
 @corpus.command()
