@@ -55,7 +55,7 @@ def main(context: click.Context, debug: bool) -> Any:
     """Find machine-translation artifacts in English: garbled text, sentence by sentence, with evidence.
 
     Exit codes: 0 done (gate: passed); 1 unexpected error, or a model that cannot be used; 2 wrong usage; 3
-    the verdict failed (gate, corpus check, promote); 4 input that could not be read, wholly or in part; 130 interrupted; 141
-    the reader of the output went away.
+    the verdict failed (gate, corpus check, promote); 4 input that could not be read, wholly or in part; 130
+    interrupted; 141 the reader of the output went away.
     """
     context.meta["mtdetect.debug"] = debug
