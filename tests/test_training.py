@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import mtdetect
 from mtdetect import artifact
+from mtdetect.cli import main
 from mtdetect.errors import InputError
 from mtdetect.training import train
 from mtdetect.training.pairing import pair_weights
@@ -17,6 +22,7 @@ from mtdetect.training.recipe import RECIPES, read_recipe
 from mtdetect.training.rows import Rows, rows_from_records
 from mtdetect.training.splits import content_groups, prepare
 from mtdetect.training.thresholds import RATES, threshold_table
+from mtdetect.training.train import STEPS, Stages
 
 SAMPLE = Path(__file__).parent.parent / "training_data" / "sample.jsonl"
 
@@ -54,7 +60,68 @@ def test_same_rows_and_seed_give_the_same_fingerprint(scratch: Path, tmp_path: P
         [SAMPLE], Path("scratch"), out=tmp_path / "n", cache=tmp_path / "cache", report=said.append, measure=False
     )
     assert artifact.read_manifest(third)["fingerprint"] == artifact.read_manifest(scratch)["fingerprint"]
-    assert sum("taken from" in line for line in said) == 6
+    assert sum("taken from" in line for line in said) == 10
+
+
+def test_a_killed_run_goes_on_and_ends_in_the_same_model(scratch: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mtdetect", "train", str(SAMPLE), "--recipe", "scratch", "--out", "m"]
+    environment = {**os.environ, "PYTHONPATH": str(SAMPLE.parent.parent)}
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment) as first:
+        assert first.stderr is not None
+        for line in first.stderr:
+            if "experts-words: done" in line:
+                first.kill()
+                break
+    assert not (tmp_path / "m").exists()
+    (tmp_path / "m.state" / "heads-half.part").write_bytes(b"what a killed process leaves")
+    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert second.returncode == 0, second.stderr
+    assert second.stderr.count("taken from") >= 6
+    assert artifact.read_manifest(tmp_path / "m")["fingerprint"] == artifact.read_manifest(scratch)["fingerprint"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m"], "finished steps go when the run is finished"
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules[Stages.__module__], "fit_document", interrupted)
+    command = ["train", str(SAMPLE), "--out", str(tmp_path / "m")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.stderr
+    monkeypatch.undo()
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0
+    assert result.stderr.count("taken from") == 2
+
+
+def test_progress_tells_the_step_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    said: list[str] = []
+    stages = Stages(None, ["pieces", "lexicon", "piece-model"], said.append)
+
+    def takes(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    stages.run("pieces", 0, lambda: takes(10 * STEPS["pieces"]))
+    stages.run("lexicon", 0, lambda: takes(10 * STEPS["lexicon"]))
+    left = 10 * (STEPS["lexicon"] + STEPS["piece-model"]) / 60
+    assert said[2] == f"[ 1030 s] 2 of 3 lexicon ... about {left:.0f} min left"
+
+
+def test_other_rows_take_no_step_from_before(tmp_path: Path) -> None:
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
+    prints = []
+    for count in (len(lines), len(lines) - 40):
+        (tmp_path / "rows.jsonl").write_text("".join(lines[:count]), encoding="utf-8")
+        made = train(
+            [tmp_path / "rows.jsonl"], out=tmp_path / "m", cache=tmp_path / "cache", report=quiet, measure=False
+        )
+        prints.append(artifact.read_manifest(made)["fingerprint"])
+    assert prints[0] != prints[1]
 
 
 def test_the_estimator_is_a_by_product(scratch: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +36,8 @@ from mtdetect.cli.options import ROW_FILE, refuse_overwriting
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep finished steps here, so that a second run is quicker.",
+    help="Keep finished steps and made round trips here for later runs. Without it, a stopped run goes on from "
+    "OUT.state, which goes when the run is finished.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
 @click.option(
@@ -55,7 +57,9 @@ def train(
 ) -> None:
     """Train a model on ROWS: JSON lines, csv, tsv or Parquet files with the columns text and label.
 
-    Labels are human and mt. Rows of one content share a group. The recipe can name further sources.
+    Labels are human and mt. Rows of one content share a group. The recipe can name further sources. A run that was
+    stopped or killed goes on where it was when the same command is given again; the same rows, recipe and seed give
+    the same model.
     """
     if not rows and recipe is None:
         raise click.UsageError("nothing to train on: name files of rows, or a recipe with sources (--recipe)")
@@ -64,13 +68,21 @@ def train(
 
     if out.is_dir() and any(out.iterdir()) and not (out / artifact.MANIFEST).is_file():
         raise click.UsageError(f"{out} holds something else than a model; name another folder with --out")
-    training.train(
-        rows=list(rows),
-        recipe=recipe,
-        data=data,
-        out=out,
-        cache=cache,
-        jobs=jobs,
-        save_estimator=save_estimator,
-        report=partial(click.echo, err=True),
-    )
+    state = cache or out.with_name(f"{out.name}.state")
+    try:
+        training.train(
+            rows=list(rows),
+            recipe=recipe,
+            data=data,
+            out=out,
+            cache=cache,
+            jobs=jobs,
+            save_estimator=save_estimator,
+            report=partial(click.echo, err=True),
+            state=state,
+        )
+    except (KeyboardInterrupt, SystemExit):
+        click.echo(f"\nmtdetect: stopped; the same command goes on (finished steps are in {state})", err=True)
+        raise
+    if cache is None:
+        shutil.rmtree(state, ignore_errors=True)

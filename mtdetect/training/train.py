@@ -30,30 +30,59 @@ from mtdetect.training.splits import load_corpus, locate_source, prepare
 T = TypeVar("T")
 
 
-class Stages:
-    """Steps of a training run, kept on disk so that a stopped run goes on where it was."""
+STEPS = {
+    "pieces": 103, "lexicon": 40, "piece-model": 171, "class-model": 138, "experts-characters": 60, "experts-words": 67,
+    "heads": 60, "calibration": 15, "documents": 30, "thresholds": 15, "measure": 100,
+}  # fmt: skip
+"""Steps of a run in their order, and what each costs beside the others (seconds of one run of the default recipe)."""
 
-    def __init__(self, cache: Path | None, report: Report) -> None:
-        self.cache, self.report, self.began = cache, report, time.monotonic()
+_SHORTEST_FORECAST = 5.0
+
+
+class Stages:
+    """Steps of a training run, kept on disk so that a stopped run goes on where it was.
+
+    Args:
+        folder: where finished steps are kept, or None.
+        steps: names of the steps to come, in order; each a key of :data:`STEPS`.
+        report: takes progress lines.
+    """
+
+    def __init__(self, folder: Path | None, steps: Sequence[str], report: Report) -> None:
+        self.folder, self.steps, self.report, self.began = folder, list(steps), report, time.monotonic()
+        self._spent = self._cost = 0.0  # of steps that were run, not taken from the folder
 
     def run(self, name: str, key: object, make: Callable[[], T]) -> T:
-        """Return the result of a step: from the cache when the same step was finished before."""
-        file = None if self.cache is None else self.cache / f"{name}-{joblib.hash(key)}.joblib"
+        """Return the result of a step: from the folder when the same step was finished before."""
+        file = None if self.folder is None else self.folder / f"{name}-{joblib.hash(key)}.joblib"
         if file is not None and file.is_file():
-            self.report(f"{self._clock()} {name}: taken from {file}")
+            self.report(f"{self._clock(name)}: taken from {file}")
             kept: T = joblib.load(file)
             return kept
-        self.report(f"{self._clock()} {name} ...")
+        self.report(f"{self._clock(name)} ...{self._forecast(name)}")
+        start = time.monotonic()
         result = make()
+        self._spent += time.monotonic() - start
+        self._cost += STEPS[name]
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             joblib.dump(result, file.with_suffix(".part"))
             file.with_suffix(".part").replace(file)
-        self.report(f"{self._clock()} {name}: done")
+        self.report(f"{self._clock(name)}: done")
         return result
 
-    def _clock(self) -> str:
-        return f"[{int(time.monotonic() - self.began):5d} s]"
+    def _clock(self, name: str) -> str:
+        elapsed = int(time.monotonic() - self.began)
+        return f"[{elapsed:5d} s] {self.steps.index(name) + 1} of {len(self.steps)} {name}"
+
+    def _forecast(self, name: str) -> str:
+        """Tell the time left, by the pace of the steps so far."""
+        if not self._cost:
+            return ""
+        left = sum(STEPS[step] for step in self.steps[self.steps.index(name) :]) * self._spent / self._cost
+        if left < _SHORTEST_FORECAST:
+            return " a few seconds left"
+        return f" about {left:,.0f} s left" if left < 100 else f" about {left / 60:,.0f} min left"
 
 
 def train(
@@ -66,6 +95,7 @@ def train(
     save_estimator: Path | None = None,
     report: Report = print,
     measure: bool = True,
+    state: Path | None = None,
 ) -> Path:
     """Train a model and write its folder.
 
@@ -74,11 +104,12 @@ def train(
         recipe: recipe file or name; ``small`` if None.
         data: folder of the recipe's sources.
         out: model folder to write.
-        cache: folder for finished steps.
+        cache: folder for the prepared corpus, made round trips and finished steps.
         jobs: processes for feature computation.
         save_estimator: also write the fitted scikit-learn object there, with joblib.
         report: takes progress lines.
         measure: evaluate on the test rows and write the figures into manifest and card.
+        state: folder for finished steps, if not ``cache``.
 
     Returns:
         The model folder.
@@ -87,7 +118,8 @@ def train(
         InputError: unusable rows, recipe or sources; the message says what is missing.
     """
     plan = read_recipe(recipe if recipe is not None else Path("small"))
-    stages = Stages(cache, report)
+    learnt = list(STEPS)[:6] if plan.resources is not None else []
+    stages = Stages(state or cache, [*learnt, *list(STEPS)[6 : None if measure else -1]], report)
     corpus, sources = _corpus(rows, plan, data, cache)
     report(f"{len(corpus):,} rows, {int((corpus.label == 1).sum()):,} of them machine translation")
     files = [(source["file"], source["sha256"]) for source in sources]
@@ -104,13 +136,15 @@ def train(
     else:
         base = load_model(artifact.default_model() if plan.base == "default" else Path(plan.base).absolute())
         resources = base.resources
-    heads = fit_heads(corpus.take(split == "fit"), plan, resources, jobs, report)
-    calibration = corpus.take(split == "calibrate")
-    sentence = calibrated_sentence(heads, calibration, plan, resources, jobs)
+    origin = "" if plan.resources is not None else base.signature
+    key = (plan.text, files, origin, feature_list(), _versions())
+    fit_rows, calibration = corpus.take(split == "fit"), corpus.take(split == "calibrate")
+    heads = stages.run("heads", key, lambda: fit_heads(fit_rows, plan, resources, jobs, report))
+    sentence = stages.run("calibration", key, lambda: calibrated_sentence(heads, calibration, plan, resources, jobs))
     report(f"sentence classifier: slope {sentence.slope:.3f}, shift {sentence.shift:.3f}")
-    document = fit_document(corpus, plan, resources, sentence, jobs)
+    document = stages.run("documents", key, lambda: fit_document(corpus, plan, resources, sentence, jobs))
     clean = clean_rows(calibration, plan, corpus)
-    table = thresholds(clean, plan, resources, sentence, document, jobs)
+    table = stages.run("thresholds", key, lambda: thresholds(clean, plan, resources, sentence, document, jobs))
     arrays = {**resource_arrays(resources), **sentence.arrays(), **document.arrays("document")}
     manifest: dict[str, Any] = {
         "name": plan.name,
@@ -124,10 +158,9 @@ def train(
     serialised = resources.encoder.processor.serialized_model_proto()
     evaluation: dict[str, Any] = {}
     if measure:
-        report("measuring on the test rows ...")
         with tempfile.TemporaryDirectory() as temporary:
             folder = artifact.save(Path(temporary) / "model", manifest, serialised, arrays, lambda _: "")
-            evaluation = measure_model(Detector(folder), corpus, jobs)
+            evaluation = stages.run("measure", key, lambda: measure_model(Detector(folder), corpus, jobs))
         manifest["metrics"] = evaluation
     if save_estimator is not None:
         joblib.dump({name: head.estimator for name, head in heads.items()}, save_estimator)
