@@ -109,8 +109,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FORMS)
-@pytest.mark.parametrize("side", ["human", "mt"])
+@pytest.mark.parametrize(("name", "side"), [*((name, "mt") for name in FORMS), ("straight double quotes", "human")])
 def test_form_that_gives_the_label_away_is_found(tmp_path: Path, name: str, side: str) -> None:
     rows = [{**row, "text": FORMS[name](row["text"])} if row["label"] == side else row for row in sample()]
     result = check(tmp_path, rows)

@@ -219,7 +219,8 @@ def calibrate(
         if size < needed(false_positive_rate):
             if levels is None and level == "document":
                 warnings.append(
-                    f"{_too_few(level, size, false_positive_rate)}; the document threshold of the old model is kept"
+                    f"{size:,} different documents, where {_percent(false_positive_rate)} takes "
+                    f"{needed(false_positive_rate):,}: the document threshold of the old model is kept"
                 )
                 continue
             raise InputError(

@@ -190,25 +190,31 @@ class _Corpus:
             "no label": "Write human or mt (or 0 or 1) in the column label; train stops at the first.",
         }
         for kind, places in self.unusable.items():
-            name = "cannot be read" if kind == "unreadable" else f"have {kind}"
-            self._add(kind, ERROR, f"{len(places):,} rows {name}", advice[kind], len(places), places)
+            self._add(
+                kind,
+                ERROR,
+                f"rows with {'an error' if kind == 'unreadable' else kind}: {len(places):,}",
+                advice[kind],
+                len(places),
+                places,
+            )
 
     def _labels(self, rows: Rows) -> None:
         named = (rows.column("system") != "") | (rows.column("engine") != "")
         wrong = (rows.label == 0) & named
         if wrong.any():
             self._add("label and system disagree", PROBLEM,
-                      f"{int(wrong.sum()):,} rows are labelled human but name a system or engine",
+                      f"rows labelled human that name a system or engine: {int(wrong.sum()):,}",
                       "Label machine output mt; clear system and engine where a person wrote the text.",
                       int(wrong.sum()), self._some(rows, wrong))  # fmt: skip
         if self.human_with_human:
             self._add("label and system disagree", PROBLEM,
-                      f"{len(self.human_with_human):,} rows are labelled human but have a human original beside them",
+                      f"rows labelled human with a human original beside them: {len(self.human_with_human):,}",
                       "A row with the column human is machine output: label it mt.",
                       len(self.human_with_human), self.human_with_human)  # fmt: skip
         unnamed = (rows.label == 1) & ~named
         if unnamed.any():
-            self._add("no system", NOTE, f"{int(unnamed.sum()):,} machine rows name no system and no engine",
+            self._add("no system", NOTE, f"machine rows that name no system and no engine: {int(unnamed.sum()):,}",
                       "Say where they come from: without it no engine can be held out or weighed.",
                       int(unnamed.sum()), self._some(rows, unnamed))  # fmt: skip
         for side, name in ((0, "human"), (1, "machine")):
@@ -231,17 +237,17 @@ class _Corpus:
             if rows.label[i] == 1 and key in first[0]:
                 conflicts.append((i, first[0][key]))
         if conflicts:
-            self._add("conflicting text", PROBLEM, f"{len(conflicts):,} machine rows have the text of a human row",
+            self._add("conflicting text", PROBLEM, f"machine rows with the text of a human row: {len(conflicts):,}",
                       "Drop the machine rows: an unchanged text is no example of garble (train leaves them out).",
                       len(conflicts), self._couples(rows, conflicts))  # fmt: skip
         if across:
             severity = PROBLEM if len(across) > SMALL_SHARE * len(rows) else NOTE
             self._add("duplicated text", severity,
-                      f"{len(across):,} rows repeat an earlier row of the same label in another group",
+                      f"rows that repeat an earlier row of the same label in another group: {len(across):,}",
                       "Keep one of them, or give both the same group: split apart, they make figures too good.",
                       len(across), self._couples(rows, across))  # fmt: skip
         if within:
-            self._add("duplicated text", NOTE, f"{len(within):,} machine rows repeat one of their own group",
+            self._add("duplicated text", NOTE, f"machine rows that repeat one of their own group: {len(within):,}",
                       "Two systems said the same; nothing needs to be done.", len(within),
                       self._couples(rows, within))  # fmt: skip
 
@@ -265,7 +271,7 @@ class _Corpus:
                 for i, earlier in list(torn.values())[: self.shown]
             ]
             self._add("content in both splits", PROBLEM,
-                      f"{len(torn):,} pieces of content ({count:,} rows) stand in more than one split",
+                      f"content that stands in more than one split: {len(torn):,} groups, {count:,} rows",
                       "Keep all rows of a group, document, pair or near-duplicate text in one split: measured on "
                       "content it learnt, every model looks too good.", count, examples)  # fmt: skip
 
@@ -277,16 +283,16 @@ class _Corpus:
                 continue
             if name == "machine":
                 severity = PROBLEM if count > UNPAIRED_SHARE * machine.sum() else NOTE
-                self._add("unpaired rows", severity, f"{count:,} machine rows have no human row in their group",
+                self._add("unpaired rows", severity, f"machine rows without a human row in their group: {count:,}",
                           "Add the human text of the same content under the same group; unpaired they are not used.",
                           count, self._some(rows, mask))  # fmt: skip
             else:
-                self._add("unpaired rows", NOTE, f"{count:,} human rows have no machine row in their group",
+                self._add("unpaired rows", NOTE, f"human rows without a machine row in their group: {count:,}",
                           "They set thresholds only; mtdetect corpus roundtrip makes their machine side.",
                           count, self._some(rows, mask))  # fmt: skip
         paired = [int(((rows.label == side) & (weight > 0)).sum()) for side in (0, 1)]
         if min(paired) < NEEDED_PAIRED:
-            self._add("too few rows", PROBLEM, f"{paired[0]:,} human and {paired[1]:,} machine rows are paired",
+            self._add("too few rows", PROBLEM, f"only {paired[0]:,} human and {paired[1]:,} machine rows are paired",
                       f"train needs about {NEEDED_PAIRED} of each; a few thousand make a useful model.",
                       min(paired), ())  # fmt: skip
 
@@ -328,7 +334,7 @@ class _Corpus:
                 what = f"{one.human:.1f} words in human rows, {one.mt:.1f} in machine rows (AUC {one.auc:.2f})"
             else:
                 what = f"{one.human:.1%} of human rows, {one.mt:.1%} of machine rows (AUC {one.auc:.2f}, odds "
-                what += f"{one.odds:.1f})" if one.odds >= 1 else f"1 to {1 / one.odds:.1f})"
+                what += f"{one.odds:,.0f} to 1)" if one.odds >= 1 else f"1 to {1 / one.odds:,.0f})"
             examples = [self._at(rows, i) for i in one.examples[: self.shown]]
             if one.evened_out:
                 what += "; the detector reads a plain form without it, but what differs here may differ elsewhere too"

@@ -31,6 +31,8 @@ LIMIT_TOGETHER = 0.65
 NOTED_SHARE, NOTED_ODDS, NOISE = 0.05, 2.0, 4.0
 """A property is noted when it is this much commoner on one side, by this odds ratio, this many standard errors off."""
 
+_WORD = re.compile(r"[^\W_]+")
+
 SMALLEST, LARGEST = 100, 20_000
 """Pairs that are needed, and that are looked at."""
 
@@ -146,7 +148,7 @@ def check_form(rows: Rows, seed: int = 0) -> FormCheck:
         left = [float(_which(one, texts).mean()) for texts in plain]
         differences.append(_difference(one, has[0], has[1], abs(left[1] - left[0]), human, machine))
         columns.append(np.concatenate(has).astype(np.float64))
-    words = [np.array([len(text.split()) for text in texts], dtype=np.float64) for texts in sides]
+    words = [np.array([len(_WORD.findall(text)) for text in texts], dtype=np.float64) for texts in sides]
     differences.append(_length(words[0], words[1], human, machine))
     columns.append(np.log(np.maximum(np.concatenate(words), 1)))
     together = _together(np.stack(columns, axis=1), rows.content[np.concatenate([human, machine])])
