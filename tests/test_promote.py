@@ -215,3 +215,13 @@ def test_without_rows_nothing_tells_which_is_better(tmp_path: Path, rows: Path) 
     result = run("promote", blind, "--to", place)
     assert result.exit_code == 2
     assert "name files of labelled rows" in result.stderr
+
+
+def test_a_damaged_model_can_be_replaced(tmp_path: Path, rows: Path) -> None:
+    good, place = folder(tmp_path / "good", 1), folder(tmp_path / "current", 2)
+    (place / artifact.ARRAYS).write_bytes(b"damaged")
+    result = run("promote", good, "--to", place, "--force", "the old one is damaged")
+    assert result.exit_code == 0, result.output
+    assert signature(place) == signature(good)
+    assert run("rollback", place).exit_code == 1, "a damaged model does not come back"
+    assert signature(place) == signature(good)

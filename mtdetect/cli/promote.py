@@ -76,10 +76,11 @@ def promote(
         raise click.UsageError("--force takes a reason, which goes into the record")
     say = reporter(quiet)
     old = place if place.exists() else None
-    detectors = [load_detector(folder) for folder in (new, *([old] if old else []))]
+    labelled = bool(rows) or recipe is not None
+    # Without rows to compare on, the old model is not loaded: it may be the damaged one that is being replaced.
+    detectors = [load_detector(folder) for folder in (new, *([old] if old and labelled else []))]
     usable_threshold(detectors[0], "sentence", max_false_positives)
     note: dict[str, Any] = {"command": shlex.join(["mtdetect", *sys.argv[1:]]), "forced": force}
-    labelled = bool(rows) or recipe is not None
     if old and not labelled and not force and not promotion.same_weights(new, old):
         raise click.UsageError(
             "nothing tells which model is better: name files of labelled rows, or --recipe with --data, or give a "
