@@ -43,7 +43,8 @@ def check(files: tuple[Path, ...], test: tuple[Path, ...], examples: int, as_jso
     """
     import orjson
 
-    from mtdetect.training.corpus_check import ERROR, PROBLEM, check_corpus
+    from mtdetect.training.corpus_check import check_corpus
+    from mtdetect.training.corpus_check_rows import ERROR, PROBLEM
 
     result = check_corpus(files, test, examples)
     if as_json:
