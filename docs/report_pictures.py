@@ -71,7 +71,7 @@ def print_page(page: Path, name: str) -> None:
 
 def save(picture: Image.Image, name: str) -> None:
     path = OUT / f"{name}.png"
-    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.convert("RGB").quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
     print(path.name, path.stat().st_size // 1024, "KB")
 
 

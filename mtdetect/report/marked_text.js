@@ -35,7 +35,7 @@ function visible(text) {
 
 /** Bars, one a sentence, as tall as its score. */
 function strip(sentences) {
-  const bars = element("div", "strip");
+  const bars = element("div", `strip${sentences.length > 40 ? " dense" : ""}`);
   bars.setAttribute("aria-hidden", "true"); // the notes say the same in words
   for (const { score, flagged } of sentences) {
     const bar = element("i", `shade-${shade(score)}${flagged ? " flagged" : ""}`);
