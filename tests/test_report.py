@@ -16,6 +16,7 @@ from fake_detector import FakeDetector
 
 import mtdetect
 from mtdetect.cli import main
+from mtdetect.cli.report import report as report_command
 from mtdetect.errors import MissingExtraError
 from mtdetect.report import Document, Report, build_report, render_report
 
@@ -223,6 +224,7 @@ def test_a_page_appears_whole_or_not_at_all(
     assert invoke("report", rows, "-o", rows).exit_code == 2
     assert invoke("report", rows, "-o", page, "--false-positive-rate", "0.00001%").exit_code == 2
     monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.setattr(fake, "score_batch", None)  # no work before it is clear that a page can be made
     done = invoke("report", rows, "-o", page)
     assert done.exit_code == 1
     assert "pip install 'mtdetect[report]'" in done.stderr
@@ -230,6 +232,24 @@ def test_a_page_appears_whole_or_not_at_all(
         render_report(report_of(CLEAN))
     assert page.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "rows.jsonl"]
+
+
+def test_what_the_documentation_shows_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).resolve().parent.parent
+    text = (root / "docs" / "report.md").read_text(encoding="utf-8")
+    (tmp_path / "examples").symlink_to(root / "examples")
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^mtdetect (report .+)$", text, flags=re.MULTILINE)
+    assert commands
+    for command in commands:
+        assert invoke(*command.split()).exit_code == 0
+        assert (tmp_path / "report.html").stat().st_size > 10_000
+    (block,) = re.findall(r"^```python\n(.+?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    assert "Diary" in names["page"]
+    known = {option for parameter in report_command.params for option in parameter.opts}
+    assert set(re.findall(r"`(--[a-z-]+)", text)) <= known
 
 
 STYLE = (Path(mtdetect.__file__).parent / "report" / "style.css").read_text(encoding="utf-8")

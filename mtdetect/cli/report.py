@@ -97,7 +97,9 @@ def report(
     reasons in plain language.
     """
     from mtdetect.report import build_report, render_report
+    from mtdetect.report.page import require_jinja
 
+    require_jinja()
     paths = input_paths(files, input_format)
     target = standard_or(output)
     refuse_overwriting(paths, [target])

@@ -19,6 +19,18 @@ _FOLDER = Path(__file__).parent
 _CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 
+def require_jinja() -> None:
+    """Check that pages can be made, before long work is done for one.
+
+    Raises:
+        MissingExtraError: Jinja2 is not installed.
+    """
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("pages need Jinja2; install it with: pip install 'mtdetect[report]'") from error
+
+
 def render_page(template: str, data: object, styles: Iterable[str], scripts: Iterable[str], **values: Any) -> str:
     """Fill a template of this folder that extends ``page.html.jinja``.
 
@@ -36,11 +48,9 @@ def render_page(template: str, data: object, styles: Iterable[str], scripts: Ite
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-        from jinja2.utils import htmlsafe_json_dumps
-    except ImportError as error:
-        raise MissingExtraError("pages need Jinja2; install it with: pip install 'mtdetect[report]'") from error
+    require_jinja()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2.utils import htmlsafe_json_dumps
     from markupsafe import Markup, escape
 
     def visible(text: str) -> Markup:
