@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mtdetect.detector import Detector
 from mtdetect.errors import InputError, MissingExtraError
@@ -13,6 +13,7 @@ from mtdetect.verdict import Level
 if TYPE_CHECKING:
     import pyarrow
 
+Column: TypeAlias = "pyarrow.Array | pyarrow.ChunkedArray"
 Rows = TypeVar("Rows", "pyarrow.Table", "pyarrow.RecordBatch")
 
 _UNDECODABLE = object()
@@ -29,6 +30,7 @@ class ArrowScorer(RowScorer):
         by: a detector (the shipped model if None), or a gate.
         level: ``"sentence"`` or ``"document"``, as for ``RowScorer``.
         prefix: starts the name of every added column.
+        source_column: column that names the source of a row, for a gate with rules by source.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -40,6 +42,7 @@ class ArrowScorer(RowScorer):
         by: Detector | Gate | None = None,
         level: Level | None = None,
         prefix: str = PREFIX,
+        source_column: str | None = None,
     ) -> None:
         try:
             import pyarrow  # noqa: F401
@@ -47,6 +50,7 @@ class ArrowScorer(RowScorer):
             raise MissingExtraError(f"{type(self).__name__} needs pyarrow: pip install 'mtdetect[parquet]'") from error
         super().__init__(by, level, prefix)
         self.text_column = text_column
+        self.source_column = source_column
 
     def __call__(self, table: Rows) -> Rows:
         """Return the table (N rows) with the added columns behind its own: N rows in the same order.
@@ -57,29 +61,30 @@ class ArrowScorer(RowScorer):
         import pyarrow
 
         self.check_columns(table.schema.names)
-        added: list[pyarrow.Array] = self.arrays(table.column(self.text_column))
+        sources = None if self.source_column is None else table.column(self.source_column)
+        added: list[pyarrow.Array] = self.arrays(table.column(self.text_column), sources)
         schema = table.schema
         for name, array in zip(self.names, added, strict=True):
             schema = schema.append(pyarrow.field(name, array.type))
         return type(table).from_arrays([*table.columns, *added], schema=schema)
 
-    def arrays(self, texts: pyarrow.Array | pyarrow.ChunkedArray) -> list[pyarrow.Array]:
-        """Return the added columns of N texts, in the order of ``names``."""
+    def arrays(self, texts: Column, sources: Column | None = None) -> list[pyarrow.Array]:
+        """Return the added columns of N texts (from N sources), in the order of ``names``."""
         import pyarrow
 
-        columns = self.columns(_values(texts))
+        columns = self.columns(_values(texts), None if sources is None else _values(sources))
         return [pyarrow.array(columns[name], type=_type(name)) for name in self.names]
 
     def check_columns(self, names: list[str]) -> None:
-        """Refuse a table that has no such text column, or that has an added column already.
+        """Refuse a table that lacks a column named by the arguments, or that has an added column already.
 
         Raises:
             InputError: the message says which column, and what to do.
         """
-        found = names.count(self.text_column)
-        if found != 1:
-            count = "no column" if not found else f"{found} columns"
-            raise InputError(f"{count} {self.text_column!r} among {', '.join(names)}; name the column of the text")
+        for column, what in ((self.text_column, "text"), (self.source_column, "source")):
+            if column is not None and (found := names.count(column)) != 1:
+                count = f"{found} columns" if found else "no column"
+                raise InputError(f"{count} {column!r} among {', '.join(names)}; name the column of the {what}")
         if taken := [name for name in self.names if name in names]:
             raise InputError(f"a column {taken[0]!r} is there already; drop it, or choose another prefix")
 
@@ -90,7 +95,7 @@ def _type(name: str) -> Any:
     return pyarrow.float32() if name.endswith("score") else pyarrow.string()
 
 
-def _values(texts: pyarrow.Array | pyarrow.ChunkedArray) -> list[Any]:
+def _values(texts: Column) -> list[Any]:
     """Return the values of a column; bytes in a text column that are no UTF-8 become a value that is no text."""
     try:
         values: list[Any] = texts.to_pylist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtdetect.detector import Detector
 from mtdetect.errors import MissingExtraError
@@ -33,6 +33,7 @@ class MtdetectFilter(BaseFilter or object):  # type: ignore[misc]
         drop: the actions that drop a document; () keeps all, for scores alone.
         exclusion_writer: writes the dropped documents, with the action as ``filter_reason``.
         batch_size: documents scored at a time.
+        source_key: metadata that names the source of a document, for a gate with rules by source.
 
     Raises:
         MissingExtraError: datatrove is not installed.
@@ -46,12 +47,14 @@ class MtdetectFilter(BaseFilter or object):  # type: ignore[misc]
         drop: Sequence[Action] = ("reject",),
         exclusion_writer: DiskWriter | None = None,
         batch_size: int = 256,
+        source_key: str | None = None,
     ) -> None:
         if BaseFilter is None:
             raise MissingExtraError("datatrove is not installed: pip install 'mtdetect[datatrove]'")
         super().__init__(exclusion_writer, batch_size)
         self._scorer = RowScorer(Gate(Detector()) if gate is None else gate)
         self._drop = frozenset(drop)
+        self._source_key = source_key
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:
         """Judge one document: True to keep it, or False and the action. Batches are much faster."""
@@ -59,10 +62,9 @@ class MtdetectFilter(BaseFilter or object):  # type: ignore[misc]
 
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
         """Judge N documents; returns N answers in the same order."""
-        columns = self._scorer.columns([doc.text for doc in batch])
         answers: list[bool | tuple[bool, str]] = []
-        for doc, row in zip(batch, zip(*columns.values(), strict=True), strict=True):
-            added: dict[str, Any] = dict(zip(columns, row, strict=True))
+        sources = None if self._source_key is None else [doc.metadata.get(self._source_key) for doc in batch]
+        for doc, added in zip(batch, self._scorer.rows([doc.text for doc in batch], sources), strict=True):
             doc.metadata.update(added)
             action, status, score = (added[PREFIX + name] for name in ("action", "status", "score"))
             self.stat_update(action, status)

@@ -51,8 +51,10 @@ class RowScorer:
         plain = ("action", "score", "reason") if isinstance(by, Gate) else ("score",)
         self.names = tuple(prefix + name for name in (*plain, "status", "signature"))
 
-    def columns(self, values: Iterable[Any]) -> dict[str, list[Any]]:
+    def columns(self, values: Iterable[Any], sources: Iterable[Any] | None = None) -> dict[str, list[Any]]:
         """Return the columns of N values: lists of N, in the order of the values.
+
+        ``sources`` are N names for a gate with rules by source; None, or what is no string, is no source.
 
         None and NaN are empty texts. A value that is no text gets the status ``"unreadable"``; a gate treats it
         as an empty text. A score is the float32 of :meth:`mtdetect.Detector.score` as a float
@@ -60,12 +62,14 @@ class RowScorer:
 
         Raises:
             ModelError: the model folder cannot be used.
+            ValueError: a gate got another number of sources than of values.
         """
         given = list(values)
         texts = [value if isinstance(value, str) else None for value in given]
         odd = [i for i, value in enumerate(given) if not (value is None or isinstance(value, str) or _is_nan(value))]
         if isinstance(self.by, Gate):
-            decided = self.by.decide_batch(texts)
+            named_by = None if sources is None else [name if isinstance(name, str) else None for name in sources]
+            decided = self.by.decide_batch(texts, named_by)
             columns: list[list[Any]] = [
                 [decision.action for decision in decided],
                 [None if math.isnan(decision.score) else decision.score for decision in decided],
@@ -83,6 +87,11 @@ class RowScorer:
             if isinstance(self.by, Gate):
                 named[self.names[2]][i] = f"not text but {type(given[i]).__name__}"
         return named
+
+    def rows(self, values: Iterable[Any], sources: Iterable[Any] | None = None) -> list[dict[str, Any]]:
+        """Return what :meth:`columns` returns row by row: N dictionaries from column to value."""
+        columns = self.columns(values, sources)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _is_nan(value: Any) -> bool:

@@ -18,6 +18,7 @@ from datatrove.pipeline.writers import JsonlWriter
 
 import mtdetect
 from mtdetect.detector import Detector
+from mtdetect.gate import Rules
 from mtdetect.integrations.datatrove import MtdetectFilter
 from tests.integrations.contract import CLEAN, GARBLED, ODD, ODD_STATUSES, TEXTS, bits, check_scores
 
@@ -97,3 +98,10 @@ def test_the_default_gate_judges_documents(detector: Detector) -> None:
     assert step.filter(document) is True
     assert document.metadata["mtdetect_score"] == detector.score_documents([document.text])[0]
     assert len(pickle.dumps(step._scorer)) < 1000
+
+
+def test_rules_by_source(detector: Detector) -> None:
+    rules = Rules(false_positive_rate=0.01, review_rate=0.05, minimum_words=1000, short="reject")
+    step = MtdetectFilter(mtdetect.Gate(detector, sources={"strict": rules}), source_key="site")
+    documents = [Document(text=CLEAN, id="1", metadata={"site": "strict"}), Document(text=CLEAN, id="2")]
+    assert step.filter_batch(documents) == [(False, "reject"), True]

@@ -13,6 +13,7 @@ import pytest
 
 import mtdetect
 from mtdetect.detector import Detector
+from mtdetect.gate import Rules
 from mtdetect.integrations.arrow import ArrowScorer
 from mtdetect.integrations.rows import RowScorer
 from tests.integrations.contract import CLEAN, GARBLED, ODD, ODD_STATUSES, TEXTS, check_scores, many
@@ -24,6 +25,9 @@ def test_rows_are_those_of_the_api(detector: Detector) -> None:
     columns = RowScorer().columns(many(3))
     check_scores(columns["mtdetect_score"], columns["mtdetect_status"], many(3), detector)
     assert set(columns["mtdetect_signature"]) == {detector.signature}
+    rows = RowScorer().rows(many(3))
+    assert [row["mtdetect_status"] for row in rows] == columns["mtdetect_status"]
+    assert list(rows[0]) == list(columns)
 
 
 def test_documents(detector: Detector) -> None:
@@ -50,6 +54,22 @@ def test_a_gate_decides_as_it_does_alone(detector: Detector) -> None:
     assert columns["mtdetect_action"] == [decision.action for decision in decisions]
     assert columns["mtdetect_reason"] == [decision.reason for decision in decisions]
     assert columns["mtdetect_action"][:3] == ["pass", "pass", "reject"]
+
+
+def test_rules_by_source(detector: Detector) -> None:
+    rules = Rules(false_positive_rate=0.01, review_rate=0.05, minimum_words=1000, short="reject")
+    gate = mtdetect.Gate(detector, level="sentence", sources={"strict": rules})
+    texts, sources = [CLEAN, CLEAN, CLEAN], ["strict", "other", None]
+    columns = RowScorer(gate).columns(texts, sources)
+    assert columns["mtdetect_action"] == ["reject", "pass", "pass"]
+    table = pa.table({"text": texts, "site": sources})
+    assert (
+        ArrowScorer(by=gate, source_column="site")(table)["mtdetect_action"].to_pylist() == columns["mtdetect_action"]
+    )
+    assert ArrowScorer(by=gate)(table)["mtdetect_action"].to_pylist() == ["pass"] * 3
+    assert RowScorer(gate).columns([CLEAN], [7])["mtdetect_action"] == ["pass"]
+    with pytest.raises(mtdetect.InputError, match="no column 'host' among text, site; name the column of the source"):
+        ArrowScorer(by=gate, source_column="host")(table)
 
 
 def test_wrong_use_is_refused(detector: Detector) -> None:
@@ -141,6 +161,10 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     ("blocked", "call", "line"),
     [
         ("pyarrow", "arrow import ArrowScorer as made; made()", "mtdetect[parquet]"),
+        ("pyspark", "spark import score_dataframe as made; made(None)", "mtdetect[spark]"),
+        ("pyspark", "spark import BatchScorer as made; made(None)", "mtdetect[spark]"),
+        ("pyspark", "spark import score_udf as made; made()", "mtdetect[spark]"),
+        ("ray", "ray import score_dataset as made; made(None)", "mtdetect[ray]"),
         ("datatrove", "datatrove import MtdetectFilter as made; made()", "mtdetect[datatrove]"),
     ],
 )
