@@ -6,11 +6,11 @@ paths that lead out of the folder are refused, and large arrays are memory-mappe
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import io
 import json
 import os
+import re
 import struct
 import tempfile
 import zipfile
@@ -32,6 +32,7 @@ _ALIGNMENT = 64
 _PADDING_FIELD = 0xD935  # the zip field that Android's zipalign uses for padding
 _MAX_FILE = 1 << 30
 _MAX_MANIFEST = 16 << 20
+_MAX_NAME = 60
 _DTYPES = frozenset(("|i1", "|u1", "<i2", "<u2", "<u4", "<i4", "<i8", "<u8", "<f4", "<f8", "|b1"))
 
 
@@ -57,6 +58,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
     file = Path(path) / MANIFEST
     if not file.is_file():
         raise ModelError(f"{path}: not a model folder ({MANIFEST} is missing); name a folder written by mtdetect train")
+    if file.is_symlink():
+        raise ModelError(
+            f"{path}: {MANIFEST} is a link, not a plain file inside the model folder; copy the model whole"
+        )
     try:
         if file.stat().st_size > _MAX_MANIFEST:
             raise ValueError("too large")
@@ -89,16 +94,16 @@ def verify(path: Path) -> None:
 def _check_files(path: Path, manifest: Mapping[str, Any]) -> None:
     for name, entry in manifest["files"].items():
         file = path / name
-        if name != os.path.basename(name) or name in ("", ".", "..") or file.is_symlink():
+        if name != os.path.basename(name) or name in ("", ".", "..") or len(name) > _MAX_NAME or file.is_symlink():
             raise ModelError(
-                f"{path}: {name!r} is not a plain file name inside the model folder; do not use this model"
+                f"{path}: {name[:_MAX_NAME]!r} is not a plain file name inside the model folder; do not use this model"
             )
         if not file.is_file():
             raise ModelError(f"{file}: missing; copy the model again or retrain it")
         size = file.stat().st_size
         try:
             expected_size, expected_hash = int(entry["size"]), str(entry["sha256"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise ModelError(
                 f"{path}: the manifest has no size and sha256 for {name}; train or copy it again"
             ) from None
@@ -128,8 +133,13 @@ def load_files(path: Path) -> tuple[dict[str, Any], bytes, dict[str, NDArray[Any
     manifest = read_manifest(path)
     _check_files(path, manifest)
     try:
-        return manifest, (path / PIECES).read_bytes(), map_arrays(path / ARRAYS)
-    except (OSError, ValueError, KeyError, SyntaxError, TypeError, zipfile.BadZipFile, struct.error) as error:
+        pieces = (path / PIECES).read_bytes()
+        if (
+            hashlib.sha256(pieces).hexdigest() != manifest["files"][PIECES]["sha256"]
+        ):  # what is parsed is what was checked
+            raise ValueError(f"{PIECES} changed while it was read")
+        return manifest, pieces, map_arrays(path / ARRAYS)
+    except (OSError, ValueError, OverflowError, NotImplementedError, zipfile.BadZipFile, struct.error) as error:
         raise ModelError(
             f"{path / ARRAYS}: not readable arrays ({error}); copy the model again or retrain it"
         ) from None
@@ -155,18 +165,16 @@ def map_arrays(file: Path) -> dict[str, NDArray[Any]]:
             name_length, extra_length = struct.unpack("<HH", header[26:30])
             stream.seek(member.header_offset + 30 + name_length + extra_length)
             begin = stream.tell()
-            dtype, shape, fortran = _npy_header(stream)
+            dtype, shape = _npy_header(stream)
             offset = stream.tell()
             size = int(np.prod(shape, dtype=object)) * dtype.itemsize if shape else dtype.itemsize
-            if size < 0 or any(side < 0 for side in shape) or offset + size != begin + member.file_size:
+            if offset + size != begin + member.file_size:
                 raise ValueError(f"array {member.filename!r} does not fit its place")
             name = member.filename[: -len(".npy")]
             if size < 4096:
                 arrays[name] = np.frombuffer(stream.read(size), dtype=dtype).reshape(shape)
             else:
-                arrays[name] = np.memmap(
-                    file, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C"
-                )
+                arrays[name] = np.memmap(file, dtype=dtype, mode="r", offset=offset, shape=shape)
     return arrays
 
 
@@ -186,20 +194,28 @@ def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
             archive.writestr(info, target.getvalue())
 
 
-def _npy_header(stream: Any) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+_HEADER = re.compile(
+    r"\{'descr': '([<|][a-zA-Z][0-9]{1,3})', 'fortran_order': False, 'shape': \(([0-9, ]{0,80})\), \} *\n"
+)
+
+
+def _npy_header(stream: Any) -> tuple[np.dtype[Any], tuple[int, ...]]:
     magic = stream.read(8)
     if magic[:6] != b"\x93NUMPY" or magic[6] not in (1, 2):
         raise ValueError("not an array")
     length = struct.unpack("<H", stream.read(2))[0] if magic[6] == 1 else struct.unpack("<I", stream.read(4))[0]
     if length > 10_000:
         raise ValueError("array header too long")
-    header = ast.literal_eval(stream.read(length).decode("latin-1"))
-    description, shape, fortran = header["descr"], header["shape"], header["fortran_order"]
-    if not isinstance(description, str) or (description not in _DTYPES and not _is_text(description)):
+    header = _HEADER.fullmatch(stream.read(length).decode("latin-1"))
+    if header is None:
+        raise ValueError("array header is not as numpy writes it for plain arrays")
+    description, sides = header.groups()
+    if description not in _DTYPES and not _is_text(description):
         raise ValueError(f"array type {description!r} is not plain numbers")
-    if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape) or fortran is not False:
-        raise ValueError("array shape is not plain")
-    return np.dtype(description), shape, fortran
+    shape = tuple(int(side) for side in sides.split(",") if side.strip())
+    if any(side >= 1 << 40 for side in shape):
+        raise ValueError("array shape is absurd")
+    return np.dtype(description), shape
 
 
 def _is_text(description: str) -> bool:

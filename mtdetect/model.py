@@ -20,8 +20,11 @@ from mtdetect.expert import Experts
 from mtdetect.features import FAMILIES, FEATURES, Resources
 from mtdetect.hash_table import SLOTS
 from mtdetect.language_model import CHANNELS, LanguageModel
-from mtdetect.lexicon import Lexicon
+from mtdetect.lexicon import CLASSES, Lexicon
 from mtdetect.verdict import Level
+
+_MAX_ORDER = 9
+_MAX_KNOTS = 100
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,11 @@ def load_model(path: Path) -> Model:
     """
     manifest, pieces, arrays = load_files(path)
     if manifest.get("features") != feature_list():
+        libraries = manifest.get("library_versions")
+        version = libraries.get("mtdetect") if isinstance(libraries, dict) else None
         raise ModelError(
             f"{path}: made for other features than this mtdetect has; retrain it, or install the version it came from"
-            f" ({manifest.get('library_versions', {}).get('mtdetect', 'not recorded')})"
+            f" ({version or 'not recorded'})"
         )
     try:
         model = Model(
@@ -123,9 +128,11 @@ def load_model(path: Path) -> Model:
         )
         _check_shapes(model)
         for level in ("sentence", "document"):
-            model.threshold(level, 0.01)
-        assert model.signature
-    except (KeyError, ValueError, TypeError, IndexError, AssertionError, RuntimeError) as error:
+            if not 0.0 <= model.threshold(level, 0.01) <= 1.0:
+                raise ValueError("a threshold is no number")
+        if not isinstance(manifest["signature"], str):
+            raise TypeError("the signature is no text")
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ModelError(f"{path}: incomplete model ({error}); copy the model again or retrain it") from None
     return model
 
@@ -135,7 +142,7 @@ def _check_shapes(model: Model) -> None:
     resources = model.resources
     lexicon = resources.lexicon
     for table in (resources.pieces.table, resources.classes.table, lexicon.table, lexicon.neighbours):
-        if table.size == 0 or table.size % SLOTS:
+        if table.size == 0 or table.size % SLOTS or table.fingerprints.ndim != 1:
             raise ValueError("a hash table is not made of whole buckets")
     for language_model in (resources.pieces, resources.classes):
         slots = (language_model.table.size,)
@@ -144,19 +151,30 @@ def _check_shapes(model: Model) -> None:
             or language_model.heads.shape != slots
             or language_model.tails.shape != slots
             or language_model.unigrams.shape[1:] != (2, 4)
+            or language_model.scales.shape != (CHANNELS,)
+            or not (np.isfinite(language_model.scales) & (language_model.scales > 0)).all()
+            or not 1 <= language_model.order <= _MAX_ORDER
         ):
             raise ValueError("language model arrays do not fit together")
     if resources.encoder.size > len(resources.pieces.unigrams):
         raise ValueError("the sentencepiece model has more pieces than the language model")
+    if len(resources.classes.unigrams) < CLASSES:
+        raise ValueError("the language model of word classes lacks some")
     if resources.lexicon.cells.shape != (resources.lexicon.table.size, 2):
         raise ValueError("lexicon arrays do not fit together")
     for experts in (resources.character_experts, resources.word_experts):
-        if experts.weights.shape != (1 << experts.bits, 2):
+        fitted = (experts.scales, experts.intercepts)
+        if experts.bits < 1 or experts.weights.shape != (1 << experts.bits, 2):
+            raise ValueError("expert arrays do not fit together")
+        if any(values.shape != (2,) or not np.isfinite(values).all() for values in fitted):
             raise ValueError("expert arrays do not fit together")
     heads = (model.sentence.garble, model.sentence.translation)
     for classifier, size in (*((head, len(FEATURES)) for head in heads), (model.document, len(DOCUMENT_FEATURES))):
-        if classifier.knots.shape != classifier.values.shape or len(classifier.knots) != size:
+        knots = classifier.knots
+        if knots.shape != classifier.values.shape or len(knots) != size or not 2 <= knots.shape[-1] <= _MAX_KNOTS:
             raise ValueError("classifier arrays do not fit the features")
+        if not (np.isfinite(knots).all() and (np.diff(knots, axis=-1) >= 0).all()):
+            raise ValueError("the knots of the classifier do not rise")
         if not (np.isfinite(classifier.values).all() and np.isfinite(classifier.base)):
             raise ValueError("classifier arrays are not finite")
     if not np.array_equal(model.sentence.garble.knots, model.sentence.translation.knots):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fuzzing.inputs import STRATEGIES, seeds
-from fuzzing.promises import TARGETS
+from fuzzing.targets import TARGETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,17 +15,17 @@ FAILURES = sorted(CORPUS.glob("*/*.bin"))
 
 @pytest.mark.parametrize("path", FAILURES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_past_failures(path: Path) -> None:
-    assert TARGETS[path.parent.name](path.read_bytes()) > 0
+    assert TARGETS[path.parent.name].check(path.read_bytes()) > 0
 
 
 @pytest.mark.parametrize("target", TARGETS)
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_input(target: str, data: st.DataObject) -> None:
-    assert TARGETS[target](data.draw(STRATEGIES[target])) > 0
+    assert TARGETS[target].check(data.draw(TARGETS[target].strategy)) > 0
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_seeds(target: str) -> None:
-    for seed in seeds(target):
-        assert TARGETS[target](seed) > 0
+    for seed in TARGETS[target].seeds():
+        assert TARGETS[target].check(seed) > 0

@@ -103,23 +103,36 @@ files = st.builds(
     st.just(()) | damage,
 )
 
-STRATEGIES: dict[str, st.SearchStrategy[bytes]] = {
-    "sentences": texts,
-    "documents": paragraphs,
-    "verdicts": few_texts,
-    "readers": files,
-}
-"""Property-based inputs of each target."""
+model_changes = st.builds(lambda way, program: bytes([way]) + program, st.integers(0, 5), st.binary(max_size=60))
+
+_KEY = st.sampled_from(
+    "name level short foreign empty minimum_words max_rejected false_positives.sentence review.document drift.alarm "
+    "sources.column sources.overrides.x.short a.b.c [drift] [review] [sources.overrides.x] [[drift]] drift".split()
+)
+_VALUE = st.sampled_from(
+    ("0.01", "0.5", "1", "-1", "nan", "inf", "1e-400", '"pass"', '"reject"', '"sentence"', '""', "true", "[]", "{}",
+     "{a.b=1}", "1979-05-27", "'x'", '"\\ud800"', "[" * 400, "9" * 5000, '"' + "x" * 300 + '"', "")
+)  # fmt: skip
+_line = st.builds(lambda key, value: key if key.startswith("[") else f"{key} = {value}", _KEY, _VALUE) | cell
+policies = st.lists(_line, max_size=8).map(lambda lines: "\n".join(lines).encode("utf-8", "replace"))
 
 
-def seeds(target: str) -> list[bytes]:
-    """Return inputs from which coverage-guided fuzzing sets out."""
+def _lines() -> list[str]:
     lines = [" ".join(WORDS[i : i + 14]) + "." for i in range(0, len(WORDS), 3)]
-    lines += [f"{WORDS[i % len(WORDS)]} {part} the committee {part}" for i, part in enumerate(ODD)]
-    if target == "sentences":
-        return [joined([*lines[i : i + 24], None]) for i in range(0, len(lines), 12)]
-    if target in ("documents", "verdicts"):
-        return [joined(["\n".join(lines[i : i + 3]), lines[i]]) for i in range(0, len(lines), 4)]
+    return lines + [f"{WORDS[i % len(WORDS)]} {part} the committee {part}" for i, part in enumerate(ODD)]
+
+
+def text_seeds(size: int, breaks: bool) -> list[bytes]:
+    """Return batches of ``size`` texts; several lines a text unless a line break ends one."""
+    lines = _lines()
+    if breaks:
+        return [joined([*(lines[i:] + lines * size)[:size], None]) for i in range(0, len(lines), 24)]
+    return [joined(["\n".join(lines[i + k : i + k + 3]) for k in range(size)]) for i in range(0, len(lines), 4)]
+
+
+def file_seeds() -> list[bytes]:
+    """Return small files of every format under every compression, also with the wrong names."""
+    lines = _lines()
     rows = [(line, i) for i, line in enumerate(lines[:30:3])]
     bodies = (
         _jsonl(rows, True),

@@ -92,7 +92,7 @@ def _decoder(kind: str, name: str) -> tuple[Callable[[], Any], tuple[type[Except
     if kind == "gzip":
         return (lambda: zlib.decompressobj(wbits=31)), (zlib.error,)
     if kind == "xz":
-        return lzma.LZMADecompressor, (lzma.LZMAError,)
+        return (lambda: lzma.LZMADecompressor(memlimit=256 << 20)), (lzma.LZMAError,)  # xz -9 asks for 65 MB
     zstandard = _zstandard(name)
     return (lambda: zstandard.ZstdDecompressor().decompressobj()), (zstandard.ZstdError,)
 
