@@ -1,21 +1,19 @@
 """Experts: linear models over hashed character and word n-grams, stored as small integers.
 
-An expert is trained on pairs of one kind (garbled rule-based translation, or neural translation) and knows
-its traces by heart; the classifier decides how far to believe it. Its evidence for a sentence is the sum of
-the weights of its n-grams over the square root of their number, in log-odds.
+An expert is trained on pairs of human text and fluent machine translation and knows its traces by heart; the
+classifier decides how far to believe it. Its evidence for a sentence is the sum of the weights of its n-grams
+over the square root of their number, in log-odds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtdetect.batch import Characters
+from mtdetect.batch import Characters, segment_sums
 from mtdetect.language_model import shift
 
 CHARACTER_LENGTHS = (5, 7)
@@ -77,11 +75,11 @@ GRAM_MAKERS: dict[str, GramMaker] = {"characters": character_grams, "words": wor
 
 @dataclass(frozen=True)
 class ExpertEvidence:
-    """Evidence of E experts of one kind for a batch.
+    """Evidence of an expert for a batch.
 
     Attributes:
-        total: float64 (E, N), log-odds a sentence.
-        tokens: int16 (E, W) evidence by word in steps of the scale, or None for character experts.
+        total: float64 (N,), log-odds a sentence.
+        tokens: int16 (W,) evidence by word in steps of the scale, or None for a character expert.
     """
 
     total: NDArray[np.float64]
@@ -89,20 +87,20 @@ class ExpertEvidence:
 
 
 @dataclass(frozen=True)
-class Experts:
-    """Experts that share their n-grams.
+class Expert:
+    """A linear model over one kind of n-grams.
 
     Attributes:
         kind: ``"characters"`` or ``"words"``.
-        weights: int8 (2**bits, E).
-        scales: float64 (E,), log-odds of one step.
-        intercepts: float64 (E,).
+        weights: int8 (2**bits,).
+        scale: log-odds of one step.
+        intercept: log-odds before any n-gram.
     """
 
     kind: str
     weights: NDArray[np.int8]
-    scales: NDArray[np.float64]
-    intercepts: NDArray[np.float64]
+    scale: float
+    intercept: float
 
     @property
     def bits(self) -> int:
@@ -113,61 +111,47 @@ class Experts:
         """Return the arrays to store."""
         return {
             f"expert_{self.kind}_weights": self.weights,
-            f"expert_{self.kind}_scales": self.scales,
-            f"expert_{self.kind}_intercepts": self.intercepts,
+            f"expert_{self.kind}_line": np.array([self.scale, self.intercept]),
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], kind: str) -> Experts:
-        """Rebuild experts from :meth:`arrays`."""
-        return cls(
-            kind,
-            np.asarray(arrays[f"expert_{kind}_weights"], dtype=np.int8),
-            np.asarray(arrays[f"expert_{kind}_scales"], dtype=np.float64),
-            np.asarray(arrays[f"expert_{kind}_intercepts"], dtype=np.float64),
-        )
-
-    @cached_property
-    def _pairs(self) -> NDArray[np.int16]:
-        """int16 (2**bits,): both weights of a bucket as one item, which is faster to fetch."""
-        return np.ascontiguousarray(self.weights).view(np.int16).ravel()
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], kind: str) -> Expert:
+        """Rebuild an expert from :meth:`arrays`."""
+        scale, intercept = (float(value) for value in arrays[f"expert_{kind}_line"])
+        return cls(kind, np.asarray(arrays[f"expert_{kind}_weights"], dtype=np.int8), scale, intercept)
 
     def score(self, characters: Characters) -> ExpertEvidence:
         """Weigh the n-grams of a batch."""
         if self.kind == "words":
             return self._score_words(characters)
         count = np.zeros(characters.size, dtype=np.int64)
-        total = np.zeros((characters.size, 2), dtype=np.int64)
+        total = np.zeros(characters.size, dtype=np.int64)
         for buckets, first, end in character_grams(characters, self.bits):
-            weights = self._pairs.take(buckets).view(np.int8).reshape(-1, 2)
-            total += _sums(weights, first, end)
+            total += _sums(self.weights.take(buckets), first, end)
             count += end - first
         return ExpertEvidence(self._evidence(total, count), None)
 
     def _score_words(self, characters: Characters) -> ExpertEvidence:
         words = characters.words
         count = np.zeros(characters.size, dtype=np.int64)
-        tokens = np.zeros(2 * len(words.key), dtype=np.int16)
+        tokens = np.zeros(len(words.key), dtype=np.int16)
         for (buckets, _, _), offset in zip(word_grams(characters, self.bits), WORD_OFFSETS, strict=True):
-            weights = self._pairs.take(buckets)
+            weights = self.weights.take(buckets)
             if offset:  # the first words of a sentence complete no pair or triple
                 weights *= words.position >= offset
-            tokens += weights.view(np.int8)
+            tokens += weights
             count += np.maximum(words.count - offset, 0)
-        by_word = tokens.reshape(-1, 2)
-        total = _sums(by_word, words.start[:-1], words.start[1:])
-        return ExpertEvidence(self._evidence(total, count), by_word.T)
+        return ExpertEvidence(self._evidence(segment_sums(tokens, words.start), count), tokens)
 
     def _evidence(self, total: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return float64 (E, N) log-odds from sums of weights (N, E) over n-grams (N,)."""
-        root = np.sqrt(np.maximum(count, 1))
-        evidence: NDArray[np.float64] = (total / root[:, None]) * self.scales + self.intercepts
-        return evidence.T
+        """Return float64 (N,) log-odds from sums of weights (N,) over n-grams (N,)."""
+        evidence: NDArray[np.float64] = (total / np.sqrt(np.maximum(count, 1))) * self.scale + self.intercept
+        return evidence
 
 
-def _sums(weights: NDArray[np.integer[Any]], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return (N, E) exact sums of the rows ``first`` to ``end`` of small weights (T, E)."""
-    running = np.zeros((len(weights) + 1, weights.shape[1]), dtype=np.int32)
-    np.cumsum(weights, axis=0, out=running[1:])
-    sums: NDArray[np.int64] = running.take(end, axis=0) - running.take(first, axis=0)
+def _sums(weights: NDArray[np.int8], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (N,) exact sums of the elements ``first`` to ``end`` of small weights (T,)."""
+    running = np.zeros(len(weights) + 1, dtype=np.int64)
+    weights.cumsum(dtype=np.int64, out=running[1:])
+    sums: NDArray[np.int64] = running.take(end) - running.take(first)
     return sums

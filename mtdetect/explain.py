@@ -66,9 +66,8 @@ def explain_sentence(analysis: Analysis, model: Model) -> Explanation:
 
 STREAMS = (
     ("garble", 0.5, "wording typical of garbled translation"),
-    ("translation", 0.35, "wording typical of machine translation"),
     ("grammar", 0.4, "an order of word kinds that English does not use"),
-    ("combination", 0.5, "a combination of words that recalls garbled translation"),
+    ("combination", 0.5, "a combination of words that recalls machine translation"),
     ("surprise", 0.3, "words that do not belong together in English"),
     ("unknown", 3.0, "not an English word"),
     ("foreign", 2.0, "a word of another language"),
@@ -100,9 +99,8 @@ def word_evidence(analysis: Analysis) -> NDArray[np.float64]:
     streams = np.stack(
         [
             by_word(pieces.scores.values[1] * scales[1]),
-            by_word(pieces.scores.values[2] * scales[2]),
             analysis.classes.scores.values[1][1:] * resources.classes.scales[1],
-            combination[0] * resources.word_experts.scales[0] / np.sqrt(max(4 * count, 1)),
+            combination * resources.word_expert.scale / np.sqrt(max(4 * count, 1)),
             by_word(np.maximum(-gain, 0.0)),
             unknown_lower(analysis) & letters,
             is_foreign(analysis) & ~analysis.capitalised & ~function,

@@ -54,8 +54,8 @@ class TokenScores:
     order: NDArray[np.int8]
 
 
-CHANNELS = 3
-"""Channels of a model, at most: what an n-gram holds is read as one word of four bytes and one of two."""
+CHANNELS = 2
+"""Channels of a model, at most: what an n-gram holds is read as one word of four bytes."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,12 @@ class LanguageModel:
     """Channels over one n-gram table.
 
     Attributes:
-        channels: names of the channels, three at most.
+        channels: names of the channels, two at most.
         scales: float64 (channels,), natural-log units of one integer step.
         order: longest n-gram.
-        unigrams: int16 (vocabulary, 2, 4), log-probability and back-off of every id; the last column is 0.
+        unigrams: int16 (vocabulary, 2, 2), log-probability and back-off of every id, by channel.
         table: where n-grams of order 2 and more stand.
-        heads: uint32 (slots,), four int8: log-probability of each channel, back-off of the first.
-        tails: uint16 (slots,), two int8: back-off of the second and third channel.
+        cells: uint32 (slots,), four int8: log-probability of each channel, back-off of each channel.
     """
 
     channels: tuple[str, ...]
@@ -77,8 +76,7 @@ class LanguageModel:
     order: int
     unigrams: NDArray[np.int16]
     table: HashTable
-    heads: NDArray[np.uint32]
-    tails: NDArray[np.uint16]
+    cells: NDArray[np.uint32]
 
     def arrays(self, prefix: str) -> dict[str, NDArray[np.generic]]:
         """Return the arrays to store, names beginning with ``prefix``."""
@@ -88,8 +86,7 @@ class LanguageModel:
             f"{prefix}_channels": np.array(self.channels),
             f"{prefix}_unigrams": self.unigrams,
             f"{prefix}_prints": self.table.fingerprints,
-            f"{prefix}_heads": self.heads,
-            f"{prefix}_tails": self.tails,
+            f"{prefix}_cells": self.cells,
         }
 
     @classmethod
@@ -101,8 +98,7 @@ class LanguageModel:
             order=int(arrays[f"{prefix}_order"]),
             unigrams=np.asarray(arrays[f"{prefix}_unigrams"], dtype=np.int16),
             table=HashTable(np.asarray(arrays[f"{prefix}_prints"], dtype=np.uint16)),
-            heads=np.asarray(arrays[f"{prefix}_heads"], dtype=np.uint32),
-            tails=np.asarray(arrays[f"{prefix}_tails"], dtype=np.uint16),
+            cells=np.asarray(arrays[f"{prefix}_cells"], dtype=np.uint32),
         )
 
     def score(self, ids: NDArray[np.int64], position: NDArray[np.int64]) -> TokenScores:
@@ -113,11 +109,11 @@ class LanguageModel:
             position: int64 (T,), place of each id in its sentence (0 for the start id).
         """
         keys = _keys(len(self.unigrams)).take(ids)
-        cells = self.unigrams.view(np.uint64).reshape(-1, 2)  # four int16 move as one word
-        unigram = cells[:, 0].take(ids)
-        values = unigram.view(np.int16).reshape(-1, 4).copy()
-        words = values.view(np.uint64).reshape(-1)
-        backoff = cells[:, 1].take(ids)
+        ones = self.unigrams.view(np.uint32).reshape(-1, 2)  # two int16 move as one word
+        unigram = ones[:, 0].take(ids)
+        values = unigram.view(np.int16).reshape(-1, CHANNELS).copy()
+        words = values.view(np.uint32).reshape(-1)
+        backoff = ones[:, 1].take(ids)
         reached = np.ones(len(ids), dtype=np.int8)
         gram = keys
         starts = np.flatnonzero(position == 0)
@@ -127,29 +123,24 @@ class LanguageModel:
             carried = shift(backoff)
             if len(starts) > 1:  # shift has cleared the first
                 carried[starts] = 0
-            values += carried.view(np.int16).reshape(-1, 4)
+            values += carried.view(np.int16).reshape(-1, CHANNELS)
             gram = shift(gram)
             gram *= _BASE
             gram += keys
             at = np.flatnonzero(candidate)
             slots, found = self.table.find(gram.take(at))
             at, slots = at[found], slots[found]
-            head = self.heads.take(slots).view(np.int8).reshape(-1, 4)
-            longer = np.zeros((2, len(at), 4), dtype=np.int16)
-            longer[0, :, :3] = head[:, :3]
-            longer[1, :, 0] = head[:, 3]
-            longer[1, :, 1:3] = self.tails.take(slots).view(np.int8).reshape(-1, 2)
-            moved = longer.view(np.uint64)[:, :, 0]
-            words[at] = moved[0]
+            moved = self.cells.take(slots).view(np.int8).astype(np.int16).view(np.uint32).reshape(-1, 2)
+            words[at] = moved[:, 0]
             reached[at] = order
             if order < self.order:
                 stored = np.zeros(len(ids), dtype=bool)
                 stored[at] = True
                 candidate = stored & shift(stored)
-                backoff = np.zeros(len(ids), dtype=np.uint64)
-                backoff[at] = moved[1]
+                backoff = np.zeros(len(ids), dtype=np.uint32)
+                backoff[at] = moved[:, 1]
         count = len(self.channels)
-        return TokenScores(values.T[:count], unigram.view(np.int16).reshape(-1, 4).T[:count], reached)
+        return TokenScores(values.T[:count], unigram.view(np.int16).reshape(-1, CHANNELS).T[:count], reached)
 
 
 _KEY_CACHE: dict[int, NDArray[np.uint64]] = {}
@@ -287,7 +278,7 @@ def combine(
 
     Args:
         models: smoothed models over the same ids.
-        channels: what the table stores, three at most.
+        channels: what the table stores, two at most.
         minimum_counts: per model, the least raw count kept at each order (first order is always kept whole).
     """
     some = next(iter(models.values())).counts
@@ -342,7 +333,7 @@ def _pack(
             columns.append(np.clip(np.rint(value / channel.scale), -limit, limit))
         return np.stack(columns, axis=-1).astype(np.int64)
 
-    unigrams = np.zeros((vocabulary, 2, 4), dtype=np.int16)
+    unigrams = np.zeros((vocabulary, 2, CHANNELS), dtype=np.int16)
     count = len(channels)
     unigrams[:, 0, :count] = quantise(base, 32_000)
     unigrams[:, 1, :count] = quantise(backoffs[0], 32_000)
@@ -356,15 +347,13 @@ def _pack(
     laid_out = np.zeros((table.size, 2, CHANNELS), dtype=np.int8)
     placed = slots >= 0
     laid_out[slots[placed], :, :count] = cells[order[placed]]
-    flat = laid_out.reshape(table.size, 2 * CHANNELS)
     return LanguageModel(
         channels=tuple(channel.name for channel in channels),
         scales=np.array([channel.scale for channel in channels]),
         order=top,
         unigrams=unigrams,
         table=table,
-        heads=np.ascontiguousarray(flat[:, :4]).view(np.uint32).ravel(),
-        tails=np.ascontiguousarray(flat[:, 4:]).view(np.uint16).ravel(),
+        cells=laid_out.reshape(table.size, 2 * CHANNELS).view(np.uint32).ravel(),
     )
 
 

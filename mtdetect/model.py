@@ -16,7 +16,7 @@ from mtdetect.batch import PieceEncoder
 from mtdetect.classifier import AdditiveClassifier, SentenceClassifier
 from mtdetect.document import DOCUMENT_FEATURES
 from mtdetect.errors import ModelError
-from mtdetect.expert import Experts
+from mtdetect.expert import Expert
 from mtdetect.features import FAMILIES, FEATURES, Resources
 from mtdetect.hash_table import SLOTS
 from mtdetect.language_model import CHANNELS, LanguageModel
@@ -87,8 +87,8 @@ def resource_arrays(resources: Resources) -> dict[str, NDArray[Any]]:
         **resources.pieces.arrays("pieces"),
         **resources.classes.arrays("classes"),
         **resources.lexicon.arrays(),
-        **resources.character_experts.arrays(),
-        **resources.word_experts.arrays(),
+        **resources.character_expert.arrays(),
+        **resources.word_expert.arrays(),
     }
 
 
@@ -99,8 +99,8 @@ def resources_from(pieces: bytes, arrays: dict[str, NDArray[Any]]) -> Resources:
         pieces=LanguageModel.from_arrays(arrays, "pieces"),
         classes=LanguageModel.from_arrays(arrays, "classes"),
         lexicon=Lexicon.from_arrays(arrays),
-        character_experts=Experts.from_arrays(arrays, "characters"),
-        word_experts=Experts.from_arrays(arrays, "words"),
+        character_expert=Expert.from_arrays(arrays, "characters"),
+        word_expert=Expert.from_arrays(arrays, "words"),
     )
 
 
@@ -148,9 +148,8 @@ def _check_shapes(model: Model) -> None:
         slots = (language_model.table.size,)
         if (
             len(language_model.channels) != CHANNELS
-            or language_model.heads.shape != slots
-            or language_model.tails.shape != slots
-            or language_model.unigrams.shape[1:] != (2, 4)
+            or language_model.cells.shape != slots
+            or language_model.unigrams.shape[1:] != (2, CHANNELS)
             or language_model.scales.shape != (CHANNELS,)
             or not (np.isfinite(language_model.scales) & (language_model.scales > 0)).all()
             or not 1 <= language_model.order <= _MAX_ORDER
@@ -162,11 +161,10 @@ def _check_shapes(model: Model) -> None:
         raise ValueError("the language model of word classes lacks some")
     if resources.lexicon.cells.shape != (resources.lexicon.table.size, 2):
         raise ValueError("lexicon arrays do not fit together")
-    for experts in (resources.character_experts, resources.word_experts):
-        fitted = (experts.scales, experts.intercepts)
-        if experts.bits < 1 or experts.weights.shape != (1 << experts.bits, 2):
+    for expert in (resources.character_expert, resources.word_expert):
+        if expert.bits < 1 or expert.weights.shape != (1 << expert.bits,):
             raise ValueError("expert arrays do not fit together")
-        if any(values.shape != (2,) or not np.isfinite(values).all() for values in fitted):
+        if not np.isfinite([expert.scale, expert.intercept]).all():
             raise ValueError("expert arrays do not fit together")
     heads = (model.sentence.garble, model.sentence.translation)
     for classifier, size in (*((head, len(FEATURES)) for head in heads), (model.document, len(DOCUMENT_FEATURES))):

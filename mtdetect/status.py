@@ -42,6 +42,6 @@ def status_codes(analysis: Analysis) -> NDArray[np.uint8]:
     strange |= (smalls >= 3) & (common * 2 < smalls) & (function * 4 < letters)
     strange |= (function == 0) & (common == 0) & (smalls >= 2)
     codes[strange & (letters >= MIN_WORDS)] = NOT_ENGLISH
-    codes[others * 4 > length] = NOT_ENGLISH
+    codes[others * 2 > length] = NOT_ENGLISH
     codes[(letters == 0) & (others == 0)] = TOO_SHORT
     return codes

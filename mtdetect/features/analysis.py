@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtdetect.batch import LETTER, Characters, PieceEncoder, Pieces, Words, segment_sums
-from mtdetect.expert import ExpertEvidence, Experts
+from mtdetect.expert import Expert, ExpertEvidence
 from mtdetect.language_model import LanguageModel, TokenScores
 from mtdetect.lexicon import START_CLASS, Lexicon, WordFacts, word_classes
 from mtdetect.word_lists import FUNCTION_WORDS, listed
@@ -24,8 +24,8 @@ class Resources:
     pieces: LanguageModel
     classes: LanguageModel
     lexicon: Lexicon
-    character_experts: Experts
-    word_experts: Experts
+    character_expert: Expert
+    word_expert: Expert
 
     def analyse(self, plain: Sequence[str]) -> Analysis:
         """Analyse N plain texts, each with at least one word."""
@@ -182,13 +182,13 @@ class Analysis:
 
     @cached_property
     def character_evidence(self) -> ExpertEvidence:
-        """Evidence of the character experts."""
-        return self.resources.character_experts.score(self.characters)
+        """Evidence of the character expert."""
+        return self.resources.character_expert.score(self.characters)
 
     @cached_property
     def word_evidence(self) -> ExpertEvidence:
-        """Evidence of the word experts."""
-        return self.resources.word_experts.score(self.characters)
+        """Evidence of the word expert."""
+        return self.resources.word_expert.score(self.characters)
 
 
 def class_layout(

@@ -1,7 +1,6 @@
-"""Two-sided language models: which side of translated pairs the wording comes from.
+"""Two-sided language models: which side of garbled pairs the wording comes from.
 
-For each kind of pair (garbled rule-based, neural) the machine side's log-probability minus the human side's,
-over word pieces and over word classes.
+The machine side's log-probability minus the human side's, over word pieces and over word classes.
 """
 
 from __future__ import annotations
@@ -23,31 +22,27 @@ _STATISTICS = (
     ("low", "even where it is most natural, its {} is"),
     ("share", "in many places its {} is"),
 )
-_KINDS = (
-    ("garble", "typical of garbled translation"),
-    ("translation", "typical of machine translation"),
-)
+_RATIO = 1
 _UNITS = (("piece", "wording"), ("class", "grammar"))
 
 
 def _family(unit: str, name: str) -> Family:
     features = tuple(
-        Feature(f"{unit}_{kind}_{statistic}", name, f"{subject.format(name)} {predicate}", _SOURCE)
-        for kind, predicate in _KINDS
+        Feature(f"{unit}_garble_{statistic}", name, f"{subject.format(name)} typical of garbled translation", _SOURCE)
         for statistic, subject in _STATISTICS
     )
 
     def compute(analysis: Analysis) -> list[Values]:
         segments = analysis.pieces if unit == "piece" else analysis.classes
         scales = (analysis.resources.pieces if unit == "piece" else analysis.resources.classes).scales
-        return [value for channel in (1, 2) for value in ratio_statistics(segments, channel, float(scales[channel]))]
+        return ratio_statistics(segments, float(scales[_RATIO]))
 
     return Family(name, 1, features, compute, learnt=True)
 
 
-def ratio_statistics(segments: Segments, channel: int, scale: float) -> list[Values]:
-    """Return the six statistics of one ratio channel."""
-    ratio = segments.scores.values[channel] * (segments.position > 0)
+def ratio_statistics(segments: Segments, scale: float) -> list[Values]:
+    """Return the six statistics of the ratio channel."""
+    ratio = segments.scores.values[_RATIO] * (segments.position > 0)
     running = running_sum(ratio)
     total = segments.sums(running)
     positive = segment_sums(ratio > int(0.4 / scale), segments.start)

@@ -49,11 +49,10 @@ class LanguageModelRecipe:
     order: int
     general: tuple[int, ...]
     garble: tuple[int, ...]
-    translation: tuple[int, ...]
 
     def least(self) -> tuple[tuple[int, ...], ...]:
-        """Return the least counts of all three kinds of text."""
-        return self.general, self.garble, self.translation
+        """Return the least counts of both kinds of text."""
+        return self.general, self.garble
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class ResourceRecipe:
     expert_rows: int
     expert_bits: dict[str, int]
     expert_epochs: int
-    expert_alpha: float
+    expert_alpha: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,7 @@ class Recipe:
     classifier_inverse_regularisation: float
     classifier_rows: int
     unfamiliar_share: float
+    low_rated_share: float
     translation_slope: float
     translation_shift: float
     weights: dict[str, float] = field(default_factory=dict)
@@ -143,6 +143,7 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             classifier_inverse_regularisation=float(raw["classifier"]["inverse_regularisation"]),
             classifier_rows=int(raw["classifier"]["rows"]),
             unfamiliar_share=float(raw["classifier"].get("unfamiliar_share", 0.0)),
+            low_rated_share=float(raw["classifier"].get("low_rated_share", 0.0)),
             translation_slope=float(raw["classifier"].get("translation_slope", 1.0)),
             translation_shift=float(raw["classifier"].get("translation_shift", 0.0)),
             weights={str(k): float(v) for k, v in raw["weights"].items()},
@@ -179,10 +180,10 @@ def _resources(raw: dict[str, Any]) -> ResourceRecipe:
         expert_rows=int(experts["rows"]),
         expert_bits={kind: int(experts["bits"][kind]) for kind in ("characters", "words")},
         expert_epochs=int(experts["epochs"]),
-        expert_alpha=float(experts["alpha"]),
+        expert_alpha={kind: float(experts["alpha"][kind]) for kind in ("characters", "words")},
     )
 
 
 def _language_model(raw: dict[str, Any]) -> LanguageModelRecipe:
-    general, garble, translation = (tuple(map(int, raw[name])) for name in ("general", "garble", "translation"))
-    return LanguageModelRecipe(int(raw["order"]), general, garble, translation)
+    general, garble = (tuple(map(int, raw[name])) for name in ("general", "garble"))
+    return LanguageModelRecipe(int(raw["order"]), general, garble)

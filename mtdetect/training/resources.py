@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import SGDClassifier
 
 from mtdetect.batch import LETTER, Characters, PieceEncoder
-from mtdetect.expert import GRAM_MAKERS, Experts
+from mtdetect.expert import GRAM_MAKERS, Expert
 from mtdetect.features.analysis import Resources, class_layout
 from mtdetect.hash_table import build
 from mtdetect.language_model import Channel, Counts, LanguageModel, combine, count, estimate
@@ -64,11 +64,12 @@ def learn_resources(
     encoder = PieceEncoder(stage("pieces", lambda: train_pieces(sample, recipe.piece_vocabulary)))
     lexicon = stage("lexicon", lambda: build_lexicon(general, recipe.lexicon_words, recipe.lexicon_minimum_count))
     tasks = expert_tasks(pairs, weight)
-    sides = {"general": general}
-    for name, (part, _) in tasks.items():
-        chosen = few_versions(part, seed)
-        sides[f"{name}_human"] = [text for text, label in zip(part.text, part.label, strict=True) if label == 0]
-        sides[f"{name}_machine"] = [part.text[i] for i in chosen]
+    garbled = tasks["garble"][0]
+    sides = {
+        "general": general,
+        "garble_human": [text for text, label in zip(garbled.text, garbled.label, strict=True) if label == 0],
+        "garble_machine": [garbled.text[i] for i in few_versions(garbled, seed)],
+    }
     pieces = stage(
         "piece-model",
         lambda: language_model(
@@ -84,7 +85,7 @@ def learn_resources(
         ),
     )
     experts = {
-        kind: stage(f"experts-{kind}", partial(train_experts, kind, list(tasks.values()), recipe, seed))
+        kind: stage(f"expert-{kind}", partial(train_expert, kind, *tasks["translation"], recipe, seed))
         for kind in GRAM_MAKERS
     }
     return Resources(encoder, pieces, classes, lexicon, experts["characters"], experts["words"])
@@ -228,47 +229,39 @@ def word_class_layout(texts: Sequence[str]) -> Layout:
 CHANNELS = (
     Channel("general", "general", None, GENERAL_STEP),
     Channel("garble", "garble_machine", "garble_human", RATIO_STEP),
-    Channel("translation", "translation_machine", "translation_human", RATIO_STEP),
 )
-"""Channels of both language models; ratios are machine side minus human side."""
+"""Channels of both language models; the ratio is the machine side of garbled pairs minus their human side."""
 
 
 def language_model(layouts: dict[str, Layout], vocabulary: int, recipe: LanguageModelRecipe) -> LanguageModel:
-    """Estimate the five models (general; two sides of two kinds of pairs) and join them in one table."""
+    """Estimate the three models (general; two sides of garbled pairs) and join them in one table."""
     models = {}
     for name, (ids, position) in layouts.items():
         counts: Counts = count(ids, position, recipe.order, vocabulary)
         models[name] = estimate(counts)
-    by_kind = {"general": recipe.general, "garble": recipe.garble, "translation": recipe.translation}
+    by_kind = {"general": recipe.general, "garble": recipe.garble}
     least = {name: by_kind[name.partition("_")[0]] for name in layouts}
     return combine(models, CHANNELS, least)
 
 
-def train_experts(
-    kind: str, tasks: Sequence[tuple[Rows, NDArray[np.float64]]], recipe: ResourceRecipe, seed: int
-) -> Experts:
-    """Train one expert a task (rows and weights) on hashed n-grams and store them as small integers."""
-    bits = recipe.expert_bits[kind]
-    weights = np.zeros((1 << bits, len(tasks)), dtype=np.int8)
-    scales, intercepts = np.ones(len(tasks)), np.zeros(len(tasks))
-    for e, (rows, weight) in enumerate(tasks):
-        kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[: recipe.expert_rows])
-        model = SGDClassifier(
-            loss="log_loss",
-            alpha=recipe.expert_alpha,
-            max_iter=recipe.expert_epochs,
-            tol=None,
-            average=True,
-            random_state=seed,
-        )
-        matrix = gram_matrix(kind, [rows.text[i] for i in kept], bits)
-        model.fit(matrix, rows.label[kept], sample_weight=weight[kept] / weight[kept].mean())
-        coefficients = model.coef_[0]
-        used = np.abs(coefficients[coefficients != 0])
-        scales[e] = (float(np.quantile(used, 0.9995)) if len(used) else 1.0) / 127
-        weights[:, e] = np.clip(np.rint(coefficients / scales[e]), -127, 127)
-        intercepts[e] = float(model.intercept_[0])
-    return Experts(kind, weights, scales, intercepts)
+def train_expert(kind: str, rows: Rows, weight: NDArray[np.float64], recipe: ResourceRecipe, seed: int) -> Expert:
+    """Train an expert on hashed n-grams of weighted rows and store it as small integers."""
+    kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[: recipe.expert_rows])
+    model = SGDClassifier(
+        loss="log_loss",
+        alpha=recipe.expert_alpha[kind],
+        max_iter=recipe.expert_epochs,
+        tol=None,
+        average=True,
+        random_state=seed,
+    )
+    matrix = gram_matrix(kind, [rows.text[i] for i in kept], recipe.expert_bits[kind])
+    model.fit(matrix, rows.label[kept], sample_weight=weight[kept] / weight[kept].mean())
+    coefficients = model.coef_[0]
+    used = np.abs(coefficients[coefficients != 0])
+    scale = (float(np.quantile(used, 0.9995)) if len(used) else 1.0) / 127
+    weights = np.clip(np.rint(coefficients / scale), -127, 127).astype(np.int8)
+    return Expert(kind, weights, scale, float(model.intercept_[0]))
 
 
 def gram_matrix(kind: str, texts: Sequence[str], bits: int) -> csr_matrix:

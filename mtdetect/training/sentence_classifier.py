@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -17,10 +18,10 @@ from mtdetect.model import resource_arrays, resources_from
 from mtdetect.status import SCORED, status_codes
 from mtdetect.text import normalise
 from mtdetect.training.fit import FittedClassifier, fit_classifier, platt, quantile_knots
-from mtdetect.training.pairing import pair_weights
+from mtdetect.training.pairing import is_low_rated, pair_key, pair_weights
 from mtdetect.training.recipe import Recipe
 from mtdetect.training.resources import expert_tasks
-from mtdetect.training.rows import Rows
+from mtdetect.training.rows import Rows, concatenate
 
 MINIMUM_ROWS = 40
 """Rows on each side without which nothing can be fitted."""
@@ -96,28 +97,61 @@ def fit_heads(rows: Rows, plan: Recipe, resources: Resources, jobs: int, report:
     """Fit the garble head and the translation head, each on its own kind of pairs."""
     pairs, weight = weighted_pairs(rows, plan)
     require_both_sides(pairs, "fit")
-    tasks, matrices = {}, {}
+    samples = {}
     for name, (part, part_weight) in expert_tasks(pairs, weight).items():
         if len(part) > plan.classifier_rows:
             kept = np.sort(np.random.default_rng(plan.seed).permutation(len(part))[: plan.classifier_rows])
             part, part_weight = part.take(kept), part_weight[kept]
         report(f"{name} head: {len(part):,} rows")
         matrix, scorable = feature_matrix(part.text, resources, jobs)
-        tasks[name] = (part.label[scorable], part_weight[scorable])
-        matrices[name] = matrix[scorable]
-    knots = quantile_knots(np.concatenate(list(matrices.values())), plan.classifier_knots)
+        samples[name] = Sample(part.take(scorable), part_weight[scorable], matrix[scorable])
+    knots = quantile_knots(np.concatenate([sample.matrix for sample in samples.values()]), plan.classifier_knots)
+    garble = samples["garble"]
+    if plan.low_rated_share > 0:
+        garble = garble.joined(badly_rated(samples["translation"]), plan.low_rated_share)
     if plan.unfamiliar_share > 0:
-        label, part_weight = tasks["garble"]
-        blank = np.where(LEARNT, np.nan, matrices["garble"])
-        matrices["garble"] = np.concatenate([matrices["garble"], blank])
-        tasks["garble"] = (
-            np.concatenate([label, label]),
-            np.concatenate([part_weight, plan.unfamiliar_share * part_weight]),
-        )
+        blank = Sample(garble.rows, garble.weight, np.where(LEARNT, np.nan, garble.matrix))
+        garble = garble.joined(blank, plan.unfamiliar_share)
     return {
-        name: fit_classifier(matrices[name], label, part_weight, knots, plan.classifier_inverse_regularisation)
-        for name, (label, part_weight) in tasks.items()
+        name: fit_classifier(
+            sample.matrix, sample.rows.label, sample.weight, knots, plan.classifier_inverse_regularisation
+        )
+        for name, sample in {**samples, "garble": garble}.items()
     }
+
+
+@dataclass(frozen=True)
+class Sample:
+    """N weighted rows with their features.
+
+    Attributes:
+        rows: N labelled rows.
+        weight: float64 (N,).
+        matrix: float64 (N, F).
+    """
+
+    rows: Rows
+    weight: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+
+    def joined(self, other: Sample, share: float) -> Sample:
+        """Return both samples as one; the other one weighs ``share`` times as much as this one."""
+        total = other.weight.sum()
+        factor = share * self.weight.sum() / total if total > 0 else 0.0
+        return Sample(
+            concatenate([self.rows, other.rows]),
+            np.concatenate([self.weight, factor * other.weight]),
+            np.concatenate([self.matrix, other.matrix]),
+        )
+
+
+def badly_rated(sample: Sample) -> Sample:
+    """Return the machine rows that people rated badly and the human rows of the same content."""
+    low = is_low_rated(sample.rows)
+    key = pair_key(sample.rows)
+    kept = low | ((sample.rows.label == 0) & np.isin(key, key[low]))
+    rows = sample.rows.take(kept)
+    return Sample(rows, pair_weights(rows, {}), sample.matrix[kept])
 
 
 def calibrated_sentence(
