@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 STEPS = {
-    "pieces": 103, "lexicon": 40, "piece-model": 171, "class-model": 138, "experts-characters": 60, "experts-words": 67,
+    "pieces": 103, "lexicon": 40, "piece-model": 171, "class-model": 138, "expert-characters": 60, "expert-words": 67,
     "heads": 60, "calibration": 15, "documents": 30, "thresholds": 15, "measure": 100,
 }  # fmt: skip
 """Steps of a run in their order, and what each costs beside the others (seconds of one run of the default recipe)."""
