@@ -69,7 +69,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_model(scratch: Path, tmp_path
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment) as first:
         assert first.stderr is not None
         for line in first.stderr:
-            if "experts-words: done" in line:
+            if "expert-words: done" in line:
                 first.kill()
                 break
     assert not (tmp_path / "m").exists()
