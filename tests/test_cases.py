@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 from case_checks import Check, all_checks, known_failures, problem
-from conftest import load_cases
 
 import mtdetect
+from conftest import load_cases
 
 _KNOWN = {(entry["text"], entry["check"]): entry["comment"] for entry in known_failures()}
 _CHECKS = list(all_checks())

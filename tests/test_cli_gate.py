@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import doctest
 import json
-import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -281,17 +278,6 @@ def test_every_row_goes_to_one_output(run: Run, tmp_path: Path, rows: list[str],
         for part in written:  # each output keeps the order of its rows
             origin = iter(rows)
             assert all(any(row == line for row in origin) for line in part)
-
-
-def test_the_page_about_the_gate_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
-    for line in "".join(re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)).splitlines():
-        command, _, code = line.partition("  # exit code ")
-        result = CliRunner().invoke(main, command.split()[1:])
-        assert result.exit_code == int(code or 0), f"{line}\n{result.stderr}"
-    assert not doctest.testfile(str(ROOT / "docs" / "gate.md"), module_relative=False).failed
 
 
 def test_scores_of_the_command_are_those_of_the_interface(detector: mtdetect.Detector, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import load_cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mtdetect
+from conftest import load_cases
 from mtdetect.detector import Detector
 from mtdetect.text import split_sentences
 

@@ -1,4 +1,4 @@
-"""The documents are true: commands of the README run, links lead somewhere, versions agree, no private paths."""
+"""The documents are true: commands and options exist, blocks run or say why not, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -6,54 +6,25 @@ import importlib.metadata
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from sybil.example import SybilFailure
 
 import mtdetect
 from mtdetect.cli import main
+from tests.pages import PAGES as RUNNER
+from tests.pages import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-# What needs a package index, training text that is not in the repository, or Apertium.
-_NOT_RUN = re.compile(r"\bpip install\b|\bCORPORA\b|\bcorpus roundtrip\b")
-_EXIT_CODE = re.compile(r"#\s*exit code (\d+)\s*$")
-
-
-def _blocks() -> list[list[str]]:
-    blocks = re.findall(r"^```sh\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-    commands = [[line for line in block.splitlines() if not _NOT_RUN.search(line)] for block in blocks]
-    return [block for block in commands if block]
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Return a folder with what commands of the README read."""
-    for name in ("examples", "training_data"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "models").symlink_to(ROOT / "models")
-    return tmp_path
-
-
-@pytest.mark.parametrize("block", _blocks(), ids=lambda block: " ".join(block[0].split()[:2]))
-def test_commands_of_the_readme(block: list[str], copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for line in block:
-        assert line.startswith("mtdetect ")
-        expected = _EXIT_CODE.search(line)
-        command = line.replace("mtdetect", f"'{sys.executable}' -m mtdetect", 1)
-        done = subprocess.run(command, shell=True, cwd=copy, capture_output=True, text=True, encoding="utf-8")
-        assert done.returncode == (int(expected[1]) if expected else 0), f"{line}\n{done.stderr}"
-
-
-def test_readme_runs_more_than_a_few_commands() -> None:
-    run = {line.split()[1] for block in _blocks() for line in block}
-    assert run >= {"score", "gate", "explain", "train", "evaluate", "compare", "info", "verify"}
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
+RUN = {"python", "sh", "console"}  # languages of blocks that tests/pages.py runs
+DATA = {"", "text", "json", "toml", "yaml", "ini", "html", "csv"}
 
 
 def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -67,19 +38,111 @@ def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Comman
             yield f"{path} {name}", command
 
 
-@pytest.mark.parametrize(("name", "command"), [pytest.param(*pair, id=pair[0]) for pair in _commands(main, "mtdetect")])
-def test_every_command_has_help_and_stands_in_the_readme(name: str, command: click.Command) -> None:
-    assert command.help
-    assert name in README
-    for parameter in command.params:
+COMMANDS = dict(_commands(main, "mtdetect"))
+
+
+def _options(command: click.Command) -> set[str]:
+    options = (parameter for parameter in command.params if isinstance(parameter, click.Option))
+    return {name for option in options for name in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
+
+
+def _blocks(page: str) -> list[tuple[str, str]]:
+    """Return language and text of every block."""
+    return re.findall(r"^```([^\n]*)\n(.*?)^```$", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+
+
+def _uses(page: str) -> Iterator[tuple[str, str]]:
+    """Yield every command of mtdetect that stands in blocks (skipped ones too) and inline code, with its arguments."""
+    blocks = [text for language, text in _blocks(page) if language in ("sh", "console")]
+    prose = re.sub(r"^```.*?^```$", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    for code in [*blocks, *re.findall(r"`(mtdetect [^`]+)`", prose)]:
+        code = re.sub(r"\"[^\"]*\"|'[^']*'", "", code.replace("\\\n", " "))
+        for arguments in re.findall(r"(?:^|[\s|&;(/])mtdetect ([^|&;\n#>]*)", code):
+            yield from _split(arguments)
+
+
+def _split(arguments: str) -> Iterator[tuple[str, str]]:
+    words = [word for word in arguments.split() if word != "--debug"]
+    if words and re.fullmatch(r"[a-z-]+", words[0]) and not words[0].startswith("-"):
+        group = any(name.startswith(f"mtdetect {words[0]} ") for name in COMMANDS)
+        length = 2 if group and len(words) > 1 and not words[1].startswith("-") else 1
+        yield " ".join(["mtdetect", *words[:length]]), " ".join(words[length:])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_options_in_the_pages_exist(page: str) -> None:
+    for name, arguments in _uses(page):
+        if name in COMMANDS:
+            used = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", arguments))
+            assert used <= _options(COMMANDS[name]), name
+        else:
+            assert any(known.startswith(f"{name} ") for known in COMMANDS), f"there is no {name}"
+    known = {option for command in COMMANDS.values() for option in _options(command)} | _options(main)
+    for script in [*(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs").glob("*.py")]:
+        known |= set(re.findall(r"add_argument\(\"(--[a-z-]+)\"", script.read_text(encoding="utf-8")))
+    assert set(re.findall(r"`(--[a-z][a-z-]*)", PAGES[page])) <= known
+
+
+def test_the_pages_use_many_commands() -> None:
+    assert len({use for page in PAGES for use in _uses(page)}) > 25
+    assert {name for name, _ in _uses("README.md")} >= {"mtdetect score", "mtdetect gate", "mtdetect explain"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_runs_or_is_data_or_says_why_not(page: str) -> None:
+    for language, text in _blocks(page):
+        assert language in RUN | DATA | {"{eval-rst}"}, f"{language}: name one of {sorted(RUN | DATA)}"
+        if language in DATA:
+            shell = re.search(r"^(?:\$ |mtdetect [a-z]|>>> )", text, flags=re.MULTILINE)
+            assert not shell, f"{shell and shell[0]}: a block of commands or Python is marked {sorted(RUN)}"
+        if language == "toml":
+            tomllib.loads(text)
+    for marker in re.findall(r"<!--+\s*skip:?([^\n]*?)-->", PAGES[page]):
+        assert re.search(r"^ (?:end|(?:next|start) .*\"[^\"]{8,}\")", marker), f"skip without a reason: {marker}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_stands_in_the_pages(name: str) -> None:
+    assert COMMANDS[name].help
+    assert any(name in text for text in PAGES.values())
+    for parameter in COMMANDS[name].params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{name} {parameter.opts[0]}"
 
 
-def test_options_in_the_readme_exist() -> None:
-    known = {option for _, command in _commands(main, "") for parameter in command.params for option in parameter.opts}
-    known |= {option for parameter in main.params for option in parameter.opts} | {"--help"}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
+@pytest.mark.parametrize(
+    ("block", "wrong"),
+    [
+        ("sh\nmtdetect verify models/default\nmtdetect verify nothing  # exit code 2", None),
+        ("console\n$ mtdetect verify \\\n>   models/default\nall 3 files match", None),
+        ("sh\nmtdetect verify nothing", "exit code 2"),
+        ("sh\nmtdetect verify models/default  # exit code 3", "the page says 3"),
+        ("sh\nmtdetect score examples/news.txt --no-such-option | cat", "no-such-option"),
+        ("sh\npip install 'mtdetect[no-such-extra]'", "no-such-extra"),
+        ("python\nopen('examples/news.txt').close()", None),
+        ("python\nimport mtdetect\nmtdetect.no_such_name", "no_such_name"),
+        ("python\n>>> 1 + 1\n3", "Expected"),
+    ],
+)
+def test_what_is_wrong_in_a_block_fails(
+    block: str, wrong: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # and back, whatever happens
+    page = tmp_path / "page.md"
+    page.write_text(f"# Page\n\n```{block}\n```\n", encoding="utf-8")
+    document = RUNNER.parse(page)
+    (example,) = document.examples()
+    assert RUNNER.setup
+    assert RUNNER.teardown
+    RUNNER.setup(document.namespace)
+    try:
+        if wrong is None:
+            example.evaluate()
+        else:
+            with pytest.raises((SybilFailure, AssertionError, AttributeError), match=wrong):
+                example.evaluate()
+    finally:
+        RUNNER.teardown(document.namespace)
 
 
 def _texts() -> Iterator[Path]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import load_cases
 
+from conftest import load_cases
 from mtdetect.detector import Detector
 
 TEXTS = [case["text"] for name in ("must_not_flag", "in_the_wild", "synthetic") for case in load_cases(name)]
