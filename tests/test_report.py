@@ -16,7 +16,6 @@ from fake_detector import FakeDetector
 
 import mtdetect
 from mtdetect.cli import main
-from mtdetect.cli.report import report as report_command
 from mtdetect.errors import MissingExtraError
 from mtdetect.report import Document, Report, build_report, render_report
 
@@ -232,24 +231,6 @@ def test_a_page_appears_whole_or_not_at_all(
         render_report(report_of(CLEAN))
     assert page.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "rows.jsonl"]
-
-
-def test_what_the_documentation_shows_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = Path(__file__).resolve().parent.parent
-    text = (root / "docs" / "report.md").read_text(encoding="utf-8")
-    (tmp_path / "examples").symlink_to(root / "examples")
-    monkeypatch.chdir(tmp_path)
-    commands = re.findall(r"^mtdetect (report .+)$", text, flags=re.MULTILINE)
-    assert commands
-    for command in commands:
-        assert invoke(*command.split()).exit_code == 0
-        assert (tmp_path / "report.html").stat().st_size > 10_000
-    (block,) = re.findall(r"^```python\n(.+?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(block, names)
-    assert "Diary" in names["page"]
-    known = {option for parameter in report_command.params for option in parameter.opts}
-    assert set(re.findall(r"`(--[a-z-]+)", text)) <= known
 
 
 STYLE = (Path(mtdetect.__file__).parent / "report" / "style.css").read_text(encoding="utf-8")
