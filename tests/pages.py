@@ -3,8 +3,9 @@
 Every page gets a folder of its own with what its commands read. Its blocks run there in their order: those in
 ``python`` in one namespace (with ``>>>``: as doctests), those in ``sh`` and ``console`` (there the lines after ``$``)
 by bash, which stops at the first line with an exit code other than 0, or than N where ``# exit code N`` ends the
-line. Output is not compared. Of ``pip install`` only the extras are checked. A block that no test can run has a
-comment before it that says why:
+line. Of ``pip install`` only the extras are checked. A block of text after the comment ``<!-- output -->`` is what the
+last shell block printed: words are compared, numbers and fingerprints are not; ``python docs/refresh_outputs.py``
+writes such blocks anew. A block that no test can run has a comment before it that says why:
 
     <!-- skip: next "needs Apertium" -->
     <!-- skip: next if(missing("polars"), reason="needs polars") -->
@@ -21,15 +22,19 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sybil import Example, Sybil
+from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 ROOT = Path(__file__).resolve().parent.parent
+LAST_OUTPUT = "_last_output"  # in the namespace of a page
 TIME_LIMIT = 300  # seconds for a block
 _EXIT_CODE = re.compile(r"#\s*exit code (\d+)\s*$")
+_OUTPUT = re.compile(r"^<!-- output -->\n```(?:text)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"sha256:[0-9a-f]+|\d[\d,]*(?:\.\d+)*")
 _PIP_INSTALL = re.compile(r"\s*(?:\S+/)?pip install\s+(.*)$")
 
 
@@ -101,6 +106,7 @@ def _run_shell(example: Example) -> str | None:
             _stop_group(shell)
         printed.seek(0)
         output = printed.read().decode(errors="replace")
+    example.namespace[LAST_OUTPUT] = output
     return f"exit code {returncode} of\n{example.parsed}\n{output[-3000:]}\n{__doc__}" if returncode else None
 
 
@@ -112,10 +118,24 @@ def _stop_group(shell: subprocess.Popen[bytes]) -> None:
     shell.wait()
 
 
+def outputs(document: Document) -> Iterator[Region]:
+    """Parse the blocks of text that show what a command printed."""
+    for match in _OUTPUT.finditer(document.text):
+        yield Region(match.start(1), match.end(1), match[1], _compare)
+
+
+def _compare(example: Example) -> str | None:
+    shown, printed = (_NUMBER.sub("#", text).split() for text in (example.parsed, example.namespace[LAST_OUTPUT]))
+    if shown == printed:
+        return None
+    return f"printed is\n{example.namespace[LAST_OUTPUT]}\n`python docs/refresh_outputs.py` puts it into the page"
+
+
 PAGES = Sybil(
     parsers=[
         SkipParser(),
         PythonCodeBlockParser(),
+        outputs,
         *(CodeBlockParser(language=language, evaluator=_run_shell) for language in ("sh", "console")),
     ],
     path=str(ROOT),

@@ -119,6 +119,8 @@ def test_every_command_has_help_and_stands_in_the_pages(name: str) -> None:
         ("sh\nmtdetect verify models/default  # exit code 3", "the page says 3"),
         ("sh\nmtdetect score examples/news.txt --no-such-option | cat", "no-such-option"),
         ("sh\npip install 'mtdetect[no-such-extra]'", "no-such-extra"),
+        ("sh\necho 3 rows of 1,000\n```\n<!-- output -->\n```text\n5 rows of 12.5", None),
+        ("sh\necho 3 rows of 1,000\n```\n<!-- output -->\n```text\n5 lines of 12.5", "refresh_outputs"),
         ("python\nopen('examples/news.txt').close()", None),
         ("python\nimport mtdetect\nmtdetect.no_such_name", "no_such_name"),
         ("python\n>>> 1 + 1\n3", "Expected"),
@@ -131,16 +133,18 @@ def test_what_is_wrong_in_a_block_fails(
     page = tmp_path / "page.md"
     page.write_text(f"# Page\n\n```{block}\n```\n", encoding="utf-8")
     document = RUNNER.parse(page)
-    (example,) = document.examples()
+    examples = list(document.examples())
     assert RUNNER.setup
     assert RUNNER.teardown
     RUNNER.setup(document.namespace)
     try:
-        if wrong is None:
+        for example in examples[:-1]:
             example.evaluate()
+        if wrong is None:
+            examples[-1].evaluate()
         else:
             with pytest.raises((SybilFailure, AssertionError, AttributeError), match=wrong):
-                example.evaluate()
+                examples[-1].evaluate()
     finally:
         RUNNER.teardown(document.namespace)
 
