@@ -27,6 +27,12 @@ def escape(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
     lines[:] = [re.sub(r"(?<=\w)_(?!\w)", r"\_", line) for line in lines]
 
 
+def link_to_file(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Pages of the repository that are no pages of the site are files to download."""
+    source[0] = re.sub(r"\]\((\.\./[^)#]+\.md)\)", r"](path:\1)", source[0])
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("source-read", link_to_file)
     app.connect("sphinx-click-process-options", escape)
     app.connect("sphinx-click-process-description", escape)
