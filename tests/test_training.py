@@ -20,6 +20,7 @@ from mtdetect.training import train
 from mtdetect.training.pairing import pair_weights
 from mtdetect.training.recipe import RECIPES, read_recipe
 from mtdetect.training.rows import Rows, rows_from_records
+from mtdetect.training.sentence_classifier import Sample, badly_rated
 from mtdetect.training.splits import content_groups, prepare
 from mtdetect.training.thresholds import RATES, threshold_table
 from mtdetect.training.train import STEPS, Stages
@@ -225,3 +226,28 @@ def test_a_broken_recipe_is_refused(tmp_path: Path, change: tuple[str, str], mes
     file.write_text((RECIPES / "scratch.toml").read_text().replace(*change, 1))
     with pytest.raises(InputError, match=message):
         read_recipe(file)
+
+
+def test_badly_rated_translations_come_with_their_human_side() -> None:
+    rows = rows_from_records(
+        (
+            {"text": f"text {group} {label} {quality}", "label": label, "group": group}
+            | ({"quality": quality, "quality_kind": "da"} if quality else {})
+            for group, label, quality in (
+                ("a", "human", ""), ("a", "mt", 10), ("a", "mt", 90),
+                ("b", "human", ""), ("b", "mt", 95), ("c", "mt", 15),
+            )
+        ),
+        "test",
+    )  # fmt: skip
+    sample = Sample(rows, np.ones(len(rows)), np.arange(len(rows), dtype=float)[:, None])
+    low = badly_rated(sample)
+    assert low.rows.text == ["text a human ", "text a mt 10", "text c mt 15"]
+    assert low.weight.tolist() == [1.0, 1.0, 0.0]  # what has no human side weighs nothing
+    assert low.matrix[:, 0].tolist() == [0.0, 1.0, 5.0]
+    joined = sample.joined(low, 0.5)
+    assert len(joined.rows) == len(joined.matrix) == 9
+    assert joined.weight[6:].sum() == pytest.approx(0.5 * joined.weight[:6].sum())
+    unrated = Sample(rows.take(rows.label == 0), np.ones(2), np.zeros((2, 1)))
+    assert len(badly_rated(unrated).rows) == 0
+    assert unrated.joined(badly_rated(unrated), 0.5).weight.tolist() == [1.0, 1.0]

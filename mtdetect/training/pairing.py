@@ -65,6 +65,8 @@ def pair_weights(rows: Rows, by_engine: dict[str, float]) -> NDArray[np.float64]
         by_engine: weight of a machine text by its ``engine``; ``low_rated`` overrides it for badly rated
             text; an engine that is not listed weighs 1.
     """
+    if not len(rows):
+        return np.zeros(0)
     engine = rows.column("engine")
     weight = np.array([by_engine.get(str(name), 1.0) for name in engine])
     if "low_rated" in by_engine:
