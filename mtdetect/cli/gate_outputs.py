@@ -11,6 +11,7 @@ from mtdetect.cli.options import short_scores
 from mtdetect.cli.score import UNREADABLE
 from mtdetect.errors import InputError
 from mtdetect.formats import FORMATS, Chunk, Record, RowReader, free_names, open_writer
+from mtdetect.formats.base import shown_names
 
 if TYPE_CHECKING:
     from mtdetect.gate import Action, Decision
@@ -102,7 +103,7 @@ class Sources:
         if reader.columns is None and FORMATS[reader.format_name].writer is None:
             raise InputError(f"{name}: {reader.format_name} has no columns, so that no row has a source of its own")
         if reader.columns is not None and self._path[0] not in reader.columns and column not in reader.columns:
-            shown = ", ".join(reader.columns[:12])
+            shown = shown_names(reader.columns)
             raise InputError(f'{name}: no column "{column}" (columns: {shown}); name it with --source-column')
 
     def of(self, chunk: Chunk) -> list[str | None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO, ClassVar
 
 from mtdetect.formats.source import Source
@@ -168,6 +169,16 @@ def kind_of(value: object) -> str:
 def encodable(text: str) -> str:
     """Replace lone surrogates, which no encoding can hold, by U+FFFD; offsets stay the same."""
     return _SURROGATE.sub("\ufffd", text)
+
+
+def shown_names(names: Iterable[str]) -> str:
+    """List names of columns in a message: the first dozen, on one line whatever is in them.
+
+    >>> shown_names(["id", "two\\nlines", "x" * 100])
+    'id, two?lines, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'
+    """
+    shown = (name[:30] for name in islice(names, 12))
+    return ", ".join("".join(c if c.isprintable() else "?" for c in name) for name in shown) or "none"
 
 
 def free_names(names: Sequence[str], taken: Container[str], prefix: str = "") -> tuple[str, ...]:

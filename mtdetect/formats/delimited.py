@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, unique_names
+from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, shown_names, unique_names
 from mtdetect.formats.jsonl import dump
 from mtdetect.formats.source import CHUNK_ROWS
 
@@ -19,7 +19,7 @@ def header_columns(fields: Sequence[str], text_column: str | None, name: str) ->
     """
     columns = unique_names(fields)
     if text_column is not None and text_column not in columns:
-        shown = ", ".join(columns[:12])
+        shown = shown_names(columns)
         raise InputError(f'{name}: no column "{text_column}" (columns: {shown}); name it with --text-column')
     return columns
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowReader, RowWriter, encodable, kind_of
+from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowReader, RowWriter, encodable, kind_of, shown_names
 from mtdetect.formats.txt import invalid_utf8
 
 MAX_DEPTH = 500
@@ -158,7 +158,7 @@ def _text_at(record: Record, column: str) -> tuple[str | None, str | None]:
         for step in column.split("."):
             value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
     if value is _MISSING:
-        fields = ", ".join(list(record)[:8]) or "none"
+        fields = shown_names(record)
         return None, f'no field "{column}" (fields: {fields}); name the text field with --text-column'
     if isinstance(value, str):
         return encodable(value), None
