@@ -283,3 +283,22 @@ def save(
             path.rename(old)
         folder.rename(path)
     return path
+
+
+def replace_card(path: Path, card: str) -> None:
+    """Replace the model card of a folder and its entry in the manifest; the signature, made of the weights, stays.
+
+    Raises:
+        ModelError: the folder is no model folder, or a file of it is damaged.
+    """
+    path = Path(path)
+    verify(path)
+    manifest = read_manifest(path)
+    with tempfile.TemporaryDirectory(dir=path) as temporary:
+        written = Path(temporary) / CARD
+        written.write_text(card, encoding="utf-8")
+        manifest["files"][CARD] = _entry(written)
+        listing = Path(temporary) / MANIFEST
+        listing.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.replace(path / CARD)
+        listing.replace(path / MANIFEST)

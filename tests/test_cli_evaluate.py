@@ -34,6 +34,9 @@ class KnownDetector:
 
     score_documents = score
 
+    def check(self, text: str) -> Any:
+        return SimpleNamespace(score=float(self.score([text])[0]), spans=(), reasons=())
+
     def threshold(self, level: str, false_positive_rate: float) -> float:
         return 0.4
 
@@ -191,3 +194,24 @@ def test_results_never_replace_rows(tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert "is also the input" in result.output
     assert rows.read_bytes() == before
+
+
+def test_a_page_is_written_with_texts_or_without(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.jsonl")
+    (tmp_path / "blind").mkdir()
+    page, data = tmp_path / "page.html", tmp_path / "data.json"
+    result = run("evaluate", rows, "--bootstrap", 3, "--report", page, "--json", data)
+    assert result.exit_code == 0, result.output
+    assert "writing" in result.stderr
+    html = page.read_text(encoding="utf-8")
+    assert "known 1.0.0" in html
+    assert "Worst misses" in html
+    assert "were closed 1" in html
+    assert "were closed 1" not in data.read_text(encoding="utf-8")  # texts stand on the page alone
+    run("evaluate", rows, "--bootstrap", 3, "--report", page, "--no-texts", "-q")
+    assert "were closed 1" not in page.read_text(encoding="utf-8")
+    (tmp_path / "study.json").write_text("no", encoding="utf-8")
+    result = run("evaluate", rows, "--bootstrap", 3, "--report", page, "--study", tmp_path / "study.json")
+    assert result.exit_code == 4
+    assert "not the data of a study" in result.output
+    assert run("evaluate", rows, "--report", rows).exit_code == 2

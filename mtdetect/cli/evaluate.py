@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +11,21 @@ import click
 
 from mtdetect.cli.evaluation_options import (
     Names,
+    RowOptions,
     check_rows_are_named,
+    command_line,
     read_rows_and_corpus,
-    reporter,
     row_options,
     show,
     write,
+    write_text,
 )
-from mtdetect.cli.options import MODEL_FOLDER, load_detector
+from mtdetect.cli.options import MODEL_FOLDER, OUT_FILE, load_detector
+from mtdetect.errors import InputError
 
 if TYPE_CHECKING:
     from mtdetect.detector import Detector
+    from mtdetect.training.evaluation import Evaluation
     from mtdetect.training.rows import Rows
 
 BASELINE_NAMES = ("characters", "words", "fasttext", "perplexity", "context-gain")
@@ -53,23 +55,32 @@ BASELINE_NAMES = ("characters", "words", "fasttext", "perplexity", "context-gain
     metavar="N",
     help="Train baselines on at most this many rows, in whole content groups; all if not given.",
 )
+@click.option("--report", type=OUT_FILE, metavar="OUT", help="Write a page with plots and the worst errors (HTML).")
+@click.option(
+    "--study",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Data of benchmarks/quality.py, to show on the page what was left out, the ablation and the spans.",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    default=15,
+    show_default=True,
+    metavar="N",
+    help="Worst misses and worst false alarms on the page.",
+)
+@click.option("--texts/--no-texts", default=True, help="Whether the page may show texts of the rows.")
 def evaluate(
-    rows: tuple[Path, ...],
-    recipe: Path | None,
-    data: Path | None,
-    cache: Path | None,
-    by: tuple[str, ...],
-    clean_rows: int | None,
-    bootstrap: int,
-    seed: int,
-    json_out: Path | None,
-    markdown_out: Path | None,
-    jobs: int,
-    quiet: bool,
+    options: RowOptions,
     models: tuple[Path, ...],
     baselines: bool,
     chosen: tuple[str, ...] | None,
     baseline_rows: int | None,
+    report: Path | None,
+    study: Path | None,
+    examples: int,
+    texts: bool,
 ) -> None:
     """Measure a model on ROWS: files with the columns text and label, or on the test rows of a recipe.
 
@@ -77,12 +88,9 @@ def evaluate(
     split is not test are never measured. Baselines learn from the rows of the splits estimate and fit: of
     the recipe where one is given, else of ROWS.
     """
-    say = reporter(quiet)
-    check_rows_are_named(rows, recipe, data, (json_out, markdown_out))
+    check_rows_are_named(options, report)
     detectors = [load_detector(folder) for folder in models or (None,)]
-    measured, corpus, warnings = read_rows_and_corpus(rows, recipe, data, cache, detectors, say)
-    for warning in warnings:
-        say(f"note: {warning}")
+    measured, corpus, warnings = read_rows_and_corpus(options, detectors)
     from mtdetect.training import evaluation
     from mtdetect.training.recipe import read_recipe
 
@@ -92,89 +100,90 @@ def evaluate(
     signatures: dict[str, str] = {}
     for folder, detector in zip(models or (None,), detectors, strict=True):
         name = _name(detector, folder, scorers)
-        scorers[name] = partial(detector.score, jobs=jobs)
-        documents[name] = partial(detector.score_documents, jobs=jobs)
+        scorers[name] = partial(detector.score, jobs=options.jobs)
+        documents[name] = partial(detector.score_documents, jobs=options.jobs)
         thresholds[name] = {level: float(detector.threshold(level, 0.01)) for level in ("sentence", "document")}
         signatures[name] = detector.signature
     trained, model = None, next(iter(scorers))
     if baselines or chosen:
-        weights = read_recipe(recipe).weights if recipe is not None else None
-        trained = _train_baselines(chosen or BASELINE_NAMES, corpus, baseline_rows, weights, seed, jobs, scorers, say)
-    say("measuring")
+        weights = read_recipe(options.recipe).weights if options.recipe is not None else None
+        trained = _train_baselines(chosen or BASELINE_NAMES, corpus, baseline_rows, weights, options, scorers)
+    options.say("measuring")
     result = evaluation.evaluate(
         scorers,
         measured,
         document_scorers=documents,
         thresholds=thresholds,
         abstain_with={name: model for name in scorers if name not in documents},
-        by=by,
-        clean_limit=clean_rows,
-        resamples=bootstrap,
-        seed=seed,
+        **options.measuring,
     )
     result.data["warnings"] = warnings
     result.data["signatures"] = signatures
     result.data["baseline_rows"] = trained
-    result.data["command"] = shlex.join(["mtdetect", *sys.argv[1:]])
-    write(result.data, result.markdown, json_out, markdown_out)
-    if str(json_out) != "-" and str(markdown_out) != "-":
+    result.data["command"] = command_line()
+    write(options, result.data, result.markdown)
+    if report is not None:
+        _write_page(report, result, detectors[0], study, examples if texts else 0, options)
+    if not options.on_standard_output:
         from mtdetect.training.evaluation_tables import notes
 
-        show(result.tables, result.markdown, [] if quiet else notes(result.data))
+        show(result.tables, result.markdown, [] if options.quiet else notes(result.data))
+
+
+def _write_page(
+    path: Path, result: Evaluation, detector: Detector, study: Path | None, examples: int, options: RowOptions
+) -> None:
+    """Write the page of the first model, with some of its errors where they are asked for."""
+    import orjson
+
+    from mtdetect.report.evaluation import render_evaluation
+    from mtdetect.report.evaluation_examples import worst_alarms, worst_misses
+
+    options.say(f"writing {path}")
+    found: dict[str, Any] = {}
+    if examples:
+        scores = result.scores[result.data["scorers"][0]]
+        found["misses"] = worst_misses(detector, result.rows, scores, examples)
+        found["alarms"] = worst_alarms(detector, result.rows, scores, examples)
+    if study is not None:
+        try:
+            found["study"] = orjson.loads(study.read_bytes())
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise InputError(f"{study}: not the data of a study ({error})") from None
+    write_text(path, render_evaluation(result.data, **found))
 
 
 @click.command("compare")
 @click.argument("old", type=MODEL_FOLDER)
 @click.argument("new", type=MODEL_FOLDER)
 @row_options
-def compare(
-    old: Path,
-    new: Path,
-    rows: tuple[Path, ...],
-    recipe: Path | None,
-    data: Path | None,
-    cache: Path | None,
-    by: tuple[str, ...],
-    clean_rows: int | None,
-    bootstrap: int,
-    seed: int,
-    json_out: Path | None,
-    markdown_out: Path | None,
-    jobs: int,
-    quiet: bool,
-) -> None:
+def compare(options: RowOptions, old: Path, new: Path) -> None:
     """Compare the models OLD and NEW on the same ROWS (or the test rows of a recipe), paired.
 
     Each metric on each set is better, worse or not different beyond noise: the 95% interval of the
     difference over the same resamples decides. The overall verdict counts AUC and shares flagged on the
     whole test split and on each held-out set, and false positives on learner English and translations.
     """
-    say = reporter(quiet)
-    check_rows_are_named(rows, recipe, data, (json_out, markdown_out))
+    check_rows_are_named(options)
     detectors = [load_detector(folder) for folder in (old, new)]
-    measured, _, warnings = read_rows_and_corpus(rows, recipe, data, cache, detectors, say)
-    for warning in warnings:
-        say(f"note: {warning}")
+    measured, _, warnings = read_rows_and_corpus(options, detectors)
     from mtdetect.training import comparison
 
-    say("measuring")
+    options.say("measuring")
     result = comparison.compare(
-        partial(detectors[0].score, jobs=jobs),
-        partial(detectors[1].score, jobs=jobs),
+        partial(detectors[0].score, jobs=options.jobs),
+        partial(detectors[1].score, jobs=options.jobs),
         measured,
-        old_documents=partial(detectors[0].score_documents, jobs=jobs),
-        new_documents=partial(detectors[1].score_documents, jobs=jobs),
-        by=by,
-        clean_limit=clean_rows,
-        resamples=bootstrap,
-        seed=seed,
+        old_documents=partial(detectors[0].score_documents, jobs=options.jobs),
+        new_documents=partial(detectors[1].score_documents, jobs=options.jobs),
+        **options.measuring,
     )
     result["signatures"] = {"old": detectors[0].signature, "new": detectors[1].signature}
     result["warnings"] = warnings
-    result["command"] = shlex.join(["mtdetect", *sys.argv[1:]])
+    result["command"] = command_line()
     table = comparison.comparison_table(result)
-    write(result, table.markdown, json_out, markdown_out)
-    if str(json_out) != "-" and str(markdown_out) != "-":
+    write(options, result, table.markdown)
+    if not options.on_standard_output:
         show(lambda: [table.rich()], table.markdown, [])
         click.echo(f"{result['signatures']['new']} against {result['signatures']['old']}: {result['verdict']}")
 
@@ -184,10 +193,8 @@ def _train_baselines(
     corpus: Rows,
     limit: int | None,
     by_engine: dict[str, float] | None,
-    seed: int,
-    jobs: int,
+    options: RowOptions,
     scorers: dict[str, Any],
-    say: Callable[[str], None],
 ) -> int:
     """Train baselines, add their scorers, and return the number of rows they learnt from."""
     from mtdetect.training import baselines as library
@@ -197,12 +204,12 @@ def _train_baselines(
             "baselines need rows to learn from: give --recipe and --data, or rows with a split column "
             "(estimate and fit to learn from, test to measure on)"
         )
-    training = library.training_rows(corpus, limit, seed, by_engine)
+    training = library.training_rows(corpus, limit, options.seed, by_engine)
     labelled = int((training.weight > 0).sum())
     for name in names:
         baseline = library.BASELINES[name]()
-        say(f"training baseline {baseline.name} on {labelled:,} rows")
-        baseline.fit(training, jobs)
+        options.say(f"training baseline {baseline.name} on {labelled:,} rows")
+        baseline.fit(training, options.jobs)
         scorers[baseline.name] = baseline.score
     return labelled
 

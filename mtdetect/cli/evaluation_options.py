@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,8 +48,56 @@ class Names(NamesType):
         return names
 
 
-def row_options(command: Command) -> Command:
-    """Options that both commands share: where rows come from, and how they are measured."""
+@dataclass(frozen=True)
+class RowOptions:
+    """What both commands are told: where rows come from, how they are measured, and where results go."""
+
+    rows: tuple[Path, ...]
+    recipe: Path | None
+    data: Path | None
+    cache: Path | None
+    by: tuple[str, ...]
+    clean_rows: int | None
+    bootstrap: int
+    seed: int
+    json_out: Path | None
+    markdown_out: Path | None
+    jobs: int
+    quiet: bool
+
+    def say(self, line: str) -> None:
+        """Write a line of progress to standard error, unless it is to be quiet."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
+    @property
+    def measuring(self) -> dict[str, Any]:
+        """How rows are measured, as keyword arguments of ``evaluate`` and ``compare``."""
+        return {"by": self.by, "clean_limit": self.clean_rows, "resamples": self.bootstrap, "seed": self.seed}
+
+    @property
+    def on_standard_output(self) -> bool:
+        """Whether results themselves go to standard output, so that no table may."""
+        return "-" in (str(self.json_out), str(self.markdown_out))
+
+
+def command_line() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["mtdetect", *sys.argv[1:]])
+
+
+def row_options(command: Command) -> Callable[..., Any]:
+    """Give a command the options that both share, as one argument ``options``."""
+
+    @functools.wraps(command)
+    def gathered(**values: Any) -> Any:
+        shared = {field.name: values.pop(field.name) for field in fields(RowOptions)}
+        return command(options=RowOptions(**shared), **values)
+
+    return _add_options(gathered)
+
+
+def _add_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.argument("rows", nargs=-1, type=ROW_FILE),
@@ -113,35 +164,26 @@ def row_options(command: Command) -> Command:
     return command
 
 
-def reporter(quiet: bool) -> Callable[[str], None]:
-    """Return a function that writes a line of progress to standard error, or nothing."""
-
-    def say(line: str) -> None:
-        if not quiet:
-            click.echo(line, err=True)
-
-    return say
-
-
-def read_rows_and_corpus(
-    files: Sequence[Path],
-    recipe: Path | None,
-    data: Path | None,
-    cache: Path | None,
-    detectors: Sequence[Detector],
-    say: Callable[[str], None],
-) -> tuple[Rows, Rows, list[str]]:
+def read_rows_and_corpus(options: RowOptions, detectors: Sequence[Detector]) -> tuple[Rows, Rows, list[str]]:
     """Return the rows to measure on, the rows baselines learn from, and warnings about rows models know."""
+    rows, corpus, warnings = _read(options, detectors)
+    for warning in warnings:
+        options.say(f"note: {warning}")
+    return rows, corpus, warnings
+
+
+def _read(options: RowOptions, detectors: Sequence[Detector]) -> tuple[Rows, Rows, list[str]]:
+    files, data = options.rows, options.data
     from mtdetect.training import splits, unseen
     from mtdetect.training.recipe import read_recipe
 
     manifests = [detector.model.manifest for detector in detectors]
     warnings: list[str] = []
     corpus = None
-    if recipe is not None and data is not None:
-        say("reading the corpus of the recipe")
-        plan = read_recipe(recipe)
-        corpus = splits.load_corpus(plan, data, cache)
+    if options.recipe is not None and data is not None:
+        options.say("reading the corpus of the recipe")
+        plan = read_recipe(options.recipe)
+        corpus = splits.load_corpus(plan, data, options.cache)
         sources = [data / source.file for source in plan.sources]
         for manifest in manifests:
             if not unseen.same_split(plan, manifest, sources):
@@ -176,33 +218,30 @@ def _may_know(manifest: Mapping[str, Any], split: str, rows: str) -> str:
     )
 
 
-def check_rows_are_named(
-    files: Sequence[Path], recipe: Path | None, data: Path | None, outputs: Sequence[Path | None]
-) -> None:
+def check_rows_are_named(options: RowOptions, *outputs: Path | None) -> None:
     """Refuse, as wrong usage, a call that names no rows, or outputs that would destroy something."""
-    refuse_overwriting(list(files), [standard_or(path) for path in outputs if path is not None])
-    if not files and recipe is None:
+    written = (options.json_out, options.markdown_out, *outputs)
+    refuse_overwriting(list(options.rows), [standard_or(path) for path in written if path is not None])
+    if not options.rows and options.recipe is None:
         raise click.UsageError("nothing to measure on: name files of labelled rows, or --recipe with --data")
-    if recipe is not None and data is None:
+    if options.recipe is not None and options.data is None:
         raise click.UsageError("--recipe needs --data, the folder of its sources")
 
 
-def write(data: dict[str, Any], markdown: Callable[[], str], json_out: Path | None, markdown_out: Path | None) -> None:
+def write(options: RowOptions, data: dict[str, Any], markdown: Callable[[], str]) -> None:
     """Write the results as JSON and the tables as Markdown, where asked for."""
     import orjson
 
-    def as_json() -> str:
-        return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n"
+    if options.json_out is not None:
+        write_text(options.json_out, orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+    if options.markdown_out is not None:
+        write_text(options.markdown_out, markdown())
 
-    outputs: tuple[tuple[Path | None, Callable[[], str]], ...] = (
-        (json_out, as_json),
-        (markdown_out, markdown),
-    )
-    for path, make in outputs:
-        if path is None:
-            continue
-        with Output(standard_or(path)) as stream:
-            stream.write(make().encode())
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all; ``-`` is standard output."""
+    with Output(standard_or(path)) as stream:
+        stream.write(text.encode())
 
 
 def show(tables: Callable[[], list[Any]], markdown: Callable[[], str], notes: Sequence[str]) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtdetect.cli.evaluation_options import check_rows_are_named, read_rows_and_corpus, reporter
+from mtdetect.cli.evaluation_options import RowOptions, check_rows_are_named, command_line, read_rows_and_corpus
 from mtdetect.cli.group import EXIT_GATE_FAILED
 from mtdetect.cli.options import MODEL_FOLDER, PERCENT, ROW_FILE, load_detector, usable_threshold
 
@@ -74,13 +72,13 @@ def promote(
 
     if force is not None and not force.strip():
         raise click.UsageError("--force takes a reason, which goes into the record")
-    say = reporter(quiet)
+    options = RowOptions(rows, recipe, data, cache, (), None, bootstrap, seed, None, None, jobs, quiet)
     old = place if place.exists() else None
     labelled = bool(rows) or recipe is not None
     # Without rows to compare on, the old model is not loaded: it may be the damaged one that is being replaced.
     detectors = [load_detector(folder) for folder in (new, *([old] if old and labelled else []))]
     usable_threshold(detectors[0], "sentence", max_false_positives)
-    note: dict[str, Any] = {"command": shlex.join(["mtdetect", *sys.argv[1:]]), "forced": force}
+    note: dict[str, Any] = {"command": command_line(), "forced": force}
     if old and not labelled and not force and not promotion.same_weights(new, old):
         raise click.UsageError(
             "nothing tells which model is better: name files of labelled rows, or --recipe with --data, or give a "
@@ -88,9 +86,7 @@ def promote(
         )
     found: list[str] = []
     if labelled or clean:
-        found, note["verdict"], note["checks"] = _check(
-            detectors, rows, recipe, data, cache, clean, max_false_positives, bootstrap, seed, jobs, say
-        )
+        found, note["verdict"], note["checks"] = _check(options, detectors, clean, max_false_positives)
     for line in found:
         click.echo(f"{'overruled' if force else 'refused'}: {line}", err=True)
     if found and not force:
@@ -112,17 +108,7 @@ def rollback(place: Path) -> None:
 
 
 def _check(
-    detectors: list[Detector],
-    rows: tuple[Path, ...],
-    recipe: Path | None,
-    data: Path | None,
-    cache: Path | None,
-    clean: tuple[Path, ...],
-    limit: float,
-    resamples: int,
-    seed: int,
-    jobs: int,
-    say: Any,
+    options: RowOptions, detectors: list[Detector], clean: tuple[Path, ...], limit: float
 ) -> tuple[list[str], str | None, list[str]]:
     """Return what speaks against the first detector, the verdict of the comparison, and what was measured."""
     from mtdetect.training import calibration, comparison, promotion_checks
@@ -130,11 +116,10 @@ def _check(
     found: list[str] = []
     measured: list[promotion_checks.FalsePositives] = []
     verdict = None
-    if rows or recipe is not None:
-        check_rows_are_named(rows, recipe, data, ())
-        labelled, _, warnings = read_rows_and_corpus(rows, recipe, data, cache, detectors, say)
-        for warning in warnings:
-            say(f"note: {warning}")
+    jobs, say = options.jobs, options.say
+    if options.rows or options.recipe is not None:
+        check_rows_are_named(options)
+        labelled, _, _ = read_rows_and_corpus(options, detectors)
         say("measuring")
         if len(detectors) == 2:
             new, old = detectors
@@ -144,15 +129,13 @@ def _check(
                 labelled,
                 old_documents=partial(old.score_documents, jobs=jobs),
                 new_documents=partial(new.score_documents, jobs=jobs),
-                by=(),
-                resamples=resamples,
-                seed=seed,
+                **options.measuring,
             )
             verdict = str(result["verdict"])
             say(f"{new.signature} against {old.signature}: {verdict}")
             found += promotion_checks.worse(result)
         measured += promotion_checks.false_positives(
-            detectors[0], labelled, limit, jobs=jobs, resamples=resamples, seed=seed
+            detectors[0], labelled, limit, jobs=jobs, resamples=options.bootstrap, seed=options.seed
         )
     if clean:
         scores = calibration.score_clean(detectors[0], calibration.read_clean(clean), jobs)

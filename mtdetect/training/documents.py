@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtdetect.training.rows import Rows
+from mtdetect.training.splits import group_key
 
 SENTENCES = 10
 """Sentences in an assembled document."""
@@ -14,27 +15,34 @@ SENTENCES = 10
 def assemble(rows: Rows, sentences: int = SENTENCES) -> tuple[Rows, NDArray[np.int64]]:
     """Assemble documents of exactly ``sentences`` consecutive rows of one document and one version.
 
-    Versions of a document are told apart by label and system; a remainder shorter than ``sentences`` is
-    dropped. Versions of the same stretch of a document get the same ``group``, so they pair up.
+    Neighbouring segments of a numbered collection that names no documents stand for one. Versions of a document
+    are told apart by file, label, system and source language; a remainder shorter than ``sentences`` is dropped.
+    Versions of the same stretch of a document get the same ``group``, so they pair up.
 
     Returns:
         D rows, one a document (its sentences on lines), and int64 (D, sentences), the positions in ``rows``
         that each is made of.
     """
-    names, system, held_out = rows.column("doc_id"), rows.column("system"), rows.column("held_out")
-    versions: dict[tuple[str, int, str, str], list[int]] = {}
+    names, group, held_out = rows.column("doc_id").copy(), rows.column("group"), rows.column("held_out")
+    for i in np.flatnonzero((names == "") & (rows.column("collection") != "")).tolist():
+        block = group_key(group[i], "", 2 * sentences)
+        names[i] = block if block != group[i] else ""
+    source, system, language = rows.column("source"), rows.column("system"), rows.column("source_lang")
+    versions: dict[tuple[str, ...], list[int]] = {}
     for i in np.flatnonzero(names != "").tolist():
-        versions.setdefault((names[i], int(rows.label[i]), system[i], held_out[i]), []).append(i)
+        mt = bool(rows.label[i])
+        version = (names[i], source[i], str(mt), system[i], language[i] if mt else "", held_out[i])
+        versions.setdefault(version, []).append(i)
     pieces: list[list[int]] = []
-    group: list[str] = []
+    stretch: list[str] = []
     for (name, *_), positions in versions.items():
         for start in range(0, len(positions) - sentences + 1, sentences):
             pieces.append(positions[start : start + sentences])
-            group.append(f"{name} {start}")
+            stretch.append(f"{name} {start}")
     members = np.array(pieces, dtype=np.int64).reshape(len(pieces), sentences)
     made = rows.take(members[:, 0])
     made.text = ["\n".join(" ".join(rows.text[i].split()) for i in piece) for piece in pieces]
-    made.columns["group"] = np.array(group, dtype=object)
+    made.columns["group"] = np.array(stretch, dtype=object)
     made.columns["pair"] = np.full(len(pieces), "", dtype=object)
     # A rating speaks of one sentence, not of the document.
     made.columns["quality"] = made.columns["pair"].copy()

@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from mtdetect.training import metrics
 from mtdetect.training.documents import SENTENCES, assemble, mean_log_odds
+from mtdetect.training.evaluation_curves import distributions, rating_figures, trade_off
 from mtdetect.training.evaluation_sets import (
     DEFAULT_BREAKDOWNS,
     EvaluationSet,
     EvaluationSets,
+    NamedSet,
     build,
     evaluation_rows,
 )
@@ -44,10 +46,15 @@ class Evaluation:
 
     Attributes:
         data: plain types, ready for JSON: ``scorers``, ``resamples``, ``seed``, and for each level under
-            ``levels`` its ``thresholds``, ``sets``, ``false_positives``, ``reliability`` and ``left_out``.
+            ``levels`` its ``thresholds``, ``sets``, ``false_positives``, ``ratings``, ``reliability``,
+            ``distributions``, ``trade_off`` and ``left_out``.
+        rows: the rows that were scored, sentence by sentence.
+        scores: by scorer, float64 (N,), NaN where a row has none.
     """
 
     data: dict[str, Any]
+    rows: Rows
+    scores: Mapping[str, Floats]
 
     def markdown(self) -> str:
         """Return all tables as Markdown."""
@@ -70,6 +77,7 @@ def evaluate(
     thresholds: Mapping[str, Mapping[str, float]] | None = None,
     abstain_with: Mapping[str, str] | None = None,
     by: Sequence[str] = DEFAULT_BREAKDOWNS,
+    named: Sequence[NamedSet] = (),
     clean_limit: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -88,6 +96,7 @@ def evaluate(
         abstain_with: by scorer, another scorer whose unscored rows it leaves unscored too, so that a baseline
             is not charged for rows (too short, not English) that a detector may decline.
         by: breakdowns of the test split (see :mod:`mtdetect.training.evaluation_sets`).
+        named: sets asked for by name.
         clean_limit: at most this many rows of each clean collection (see ``evaluation_rows``).
         resamples: bootstrap resamples over content groups.
         seed: seed of the resamples.
@@ -103,7 +112,8 @@ def evaluate(
     settings = _Settings(resamples, seed, {name: dict(own.get(name, {})) for name in scorers})
     scores = {name: _checked(name, scorer(rows.text), len(rows)) for name, scorer in scorers.items()}
     _abstain(scores, abstain_with or {})
-    levels = {"sentence": _level("sentence", rows, scores, build(rows, by), settings)}
+    wanted = {level: [one for one in named if one.level == level] for level in ("sentence", "document")}
+    levels = {"sentence": _level("sentence", rows, scores, build(rows, by, wanted["sentence"]), settings)}
     pieces, members = assemble(rows)
     if len(pieces):
         document_scores = {
@@ -114,7 +124,9 @@ def evaluate(
         }
         _abstain(document_scores, abstain_with or {})
         by_document = [name for name in by if name not in ("length", "rating")]
-        levels["document"] = _level("document", pieces, document_scores, build(pieces, by_document), settings)
+        levels["document"] = _level(
+            "document", pieces, document_scores, build(pieces, by_document, wanted["document"]), settings
+        )
     else:
         levels["sentence"]["left_out"].append(
             f"documents: no document id (doc_id) with at least {SENTENCES} rows of one version"
@@ -128,7 +140,9 @@ def evaluate(
             "document_sentences": SENTENCES,
             "abstain_with": dict(abstain_with or {}),
             "levels": levels,
-        }
+        },
+        rows,
+        scores,
     )
 
 
@@ -206,11 +220,14 @@ def _level(
         },
         "sets": measured,
         "false_positives": false_positives,
+        "ratings": rating_figures(rows, scores, settings.resamples, settings.seed),
         "reliability": {
             name: metrics.reliability(scores[name][everything.mt], scores[name][everything.human]) for name in scores
         }
         if everything
         else {},
+        "distributions": distributions(scores, sets),
+        "trade_off": trade_off(scores, sets),
         "left_out": sets.left_out,
     }
 

@@ -6,13 +6,13 @@ rows carry; a set that the rows cannot give is left out with a line that says wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtdetect.training.pairing import pair_key
+from mtdetect.training.pairing import is_low_rated, pair_key
 from mtdetect.training.resampling import whole_groups
 from mtdetect.training.rows import Rows
 
@@ -43,11 +43,35 @@ MINIMUM_ROWS = 30
 
 
 @dataclass(frozen=True)
+class NamedSet:
+    """A set asked for by name: machine rows that meet every condition.
+
+    Attributes:
+        name: what the tables call it.
+        where: for each column, the values a machine row may have.
+        low_rated: only rows that people rated in the worst third of their scale.
+        level: ``"sentence"`` or ``"document"``.
+    """
+
+    name: str
+    where: Mapping[str, tuple[str, ...]]
+    low_rated: bool = False
+    level: str = "sentence"
+
+    def rows(self, rows: Rows) -> Mask:
+        """Return bool (N,), machine rows of the set."""
+        mask: Mask = np.asarray(rows.label == 1, dtype=np.bool_)
+        for column, values in self.where.items():
+            mask &= np.isin(rows.column(column).astype(str), values)
+        return mask & is_low_rated(rows) if self.low_rated else mask
+
+
+@dataclass(frozen=True)
 class EvaluationSet:
     """Rows that one line of an evaluation is measured on.
 
     Attributes:
-        kind: how the set was cut: ``"all"``, ``"held_out"`` or the name of a breakdown.
+        kind: how the set was cut: ``"all"``, ``"held_out"``, ``"named"`` or the name of a breakdown.
         name: what was cut out, e.g. ``"engine:smt"`` or ``"nmt"``.
         mt: positions of the machine rows.
         human: positions of the human rows compared with.
@@ -130,12 +154,13 @@ def evaluation_rows(rows: Rows, clean_limit: int | None = None, seed: int = 0) -
     return rows.take(kept)
 
 
-def build(rows: Rows, by: Sequence[str] = DEFAULT_BREAKDOWNS) -> EvaluationSets:
+def build(rows: Rows, by: Sequence[str] = DEFAULT_BREAKDOWNS, named: Sequence[NamedSet] = ()) -> EvaluationSets:
     """Cut the sets of an evaluation from its rows (see :func:`evaluation_rows`).
 
     Args:
         rows: N rows.
         by: breakdowns of the test split: keys of :data:`BREAKDOWNS`, or of :data:`COUNTED`.
+        named: further sets, cut from all rows, held out or not.
     """
     made = EvaluationSets(pair_key(rows))
     is_mt = rows.label == 1
@@ -148,6 +173,8 @@ def build(rows: Rows, by: Sequence[str] = DEFAULT_BREAKDOWNS) -> EvaluationSets:
             _add(made, rows, "held_out", name, machine)
     if in_test.all():
         made.left_out.append("held_out: no row is marked as a held-out engine, language or domain")
+    for one in named:
+        _add(made, rows, "named", one.name, np.flatnonzero(one.rows(rows)))
     tested = np.flatnonzero(is_mt & in_test)
     if not len(tested):
         made.left_out.append("all: no machine rows in the test split")

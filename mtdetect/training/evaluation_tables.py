@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,15 @@ def interval(figure: Mapping[str, Any] | None, share: bool = False) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
+def brief(scorer: str) -> str:
+    """Return the name of a scorer in few words.
+
+    >>> brief("character n-gram TF-IDF + logistic regression")
+    'character n-grams'
+    """
+    return scorer.replace(" n-gram TF-IDF + logistic regression", " n-grams")
+
+
 def tables(data: Mapping[str, Any]) -> list[Table]:
     """Return the tables of an evaluation's data."""
     made: list[Table] = []
@@ -102,8 +112,21 @@ def notes(data: Mapping[str, Any]) -> list[str]:
         )
         unscored = {name: count for name, count in result["unscored"].items() if count}
         lines += [f"{level}: {name} gives no score to {count:,} rows." for name, count in unscored.items()]
-        lines += [f"{level}: left out: {line}" for line in result["left_out"]]
+        lines += [f"{level}: left out: {line}" for line in _gathered(result["left_out"])]
     return lines
+
+
+def _gathered(left_out: Sequence[str]) -> list[str]:
+    """Put sets of one kind that lack rows on one line."""
+    small: dict[str, list[str]] = {}
+    lines = []
+    for line in left_out:
+        match = re.fullmatch(r"(\w+) (.+): (\d+) machine rows, (fewer than \d+)", line)
+        if match:
+            small.setdefault(f"{match[1]}, {match[4]} machine rows", []).append(f"{match[2]} ({match[3]})")
+        else:
+            lines.append(line)
+    return lines + [f"{kind}: {', '.join(names)}" for kind, names in small.items()]
 
 
 def markdown(data: Mapping[str, Any]) -> str:

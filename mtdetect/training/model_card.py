@@ -7,9 +7,9 @@ something, the card says so instead of guessing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from mtdetect.training.evaluation_study_tables import aim_rows, short_tables, study_notes
 from mtdetect.training.evaluation_tables import interval, notes, tables
 
 _USES = """## What it is for
@@ -42,8 +42,10 @@ _PROTOCOL = """## Protocol
 """
 
 
-def write_model_card(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], path: Path) -> None:
-    """Write the card of a model as Markdown.
+def model_card(
+    manifest: Mapping[str, Any], evaluation: Mapping[str, Any], study: Mapping[str, Any] | None = None
+) -> str:
+    """Return the card of a model as Markdown.
 
     Args:
         manifest: the model's manifest; ``name``, ``version``, ``signature``, ``created``, ``features`` (with
@@ -51,21 +53,17 @@ def write_model_card(manifest: Mapping[str, Any], evaluation: Mapping[str, Any],
             ``training`` may hold ``sources`` (each with ``file`` and, where known, ``licence``, ``human``,
             ``mt``, ``sha256``), ``recipe_name`` and ``seed``.
         evaluation: data of :class:`~mtdetect.training.evaluation.Evaluation`, or an empty mapping.
-        path: the file to write.
+        study: data of :class:`~mtdetect.training.evaluation_study.Study` about the same model.
     """
-    path.write_text(model_card(manifest, evaluation), encoding="utf-8")
-
-
-def model_card(manifest: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
-    """Return the card as Markdown (see :func:`write_model_card`)."""
     parts = [
         _introduction(manifest),
         _USES,
         _training_data(manifest),
         _PROTOCOL,
         _summary(evaluation),
-        _limits(evaluation),
-        _reproduce(manifest, evaluation),
+        _study(study) if study else "",
+        _limits(evaluation, study),
+        _reproduce(manifest, evaluation, study),
         _figures(evaluation),
     ]
     return "\n".join(part for part in parts if part)
@@ -141,9 +139,19 @@ def _summary(evaluation: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _limits(evaluation: Mapping[str, Any]) -> str:
+def _study(study: Mapping[str, Any]) -> str:
+    """The tables of a study: aims, other models and baselines, what was left out, ablation, spans."""
+    lines = ["## The study", "", *(f"- {line}" for line in study_notes(study)), ""]
+    return "\n".join([*lines, *(table.markdown() for table in short_tables(study))])
+
+
+def _limits(evaluation: Mapping[str, Any], study: Mapping[str, Any] | None) -> str:
     """Known limits, each read off the figures: weak sets, and human text that is flagged too often."""
     lines = ["## Known limits", ""]
+    for aim, one, scorer in aim_rows(study or {}):
+        figure = one["scorers"][scorer].get("auc")
+        if aim["aim"] and figure and figure["value"] < 0.75:
+            lines.append(f"- {aim['level']}: {one['name']}: AUC {interval(figure)}, where {aim['aim']} was aimed for.")
     if not evaluation:
         return "\n".join([*lines, "No figures to read limits from.", ""])
     name = evaluation["scorers"][0]
@@ -174,7 +182,7 @@ def _limits(evaluation: Mapping[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _reproduce(manifest: Mapping[str, Any], evaluation: Mapping[str, Any]) -> str:
+def _reproduce(manifest: Mapping[str, Any], evaluation: Mapping[str, Any], study: Mapping[str, Any] | None) -> str:
     training = manifest.get("training", {})
     recipe = training.get("recipe_name") if isinstance(training, Mapping) else None
     seed = training.get("seed") if isinstance(training, Mapping) else None
@@ -185,6 +193,8 @@ def _reproduce(manifest: Mapping[str, Any], evaluation: Mapping[str, Any]) -> st
     command = evaluation.get("command") if evaluation else None
     if command:
         lines.append(f"- Measure: `{command}`.")
+    if study and study.get("command"):
+        lines.append(f"- Study: `{study['command']}`.")
     versions = manifest.get("library_versions")
     if isinstance(versions, Mapping) and versions:
         listed = ", ".join(f"{library} {version}" for library, version in versions.items())

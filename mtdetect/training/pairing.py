@@ -24,7 +24,7 @@ def is_garble(rows: Rows) -> NDArray[np.bool_]:
 
 def is_low_rated(rows: Rows) -> NDArray[np.bool_]:
     """Return bool (N,), machine rows that people rated in the worst third of their scale."""
-    quality = _numbers(rows.column("quality"))
+    quality = rating_values(rows)
     kind = rows.column("quality_kind").astype(str)
     limit = np.full(len(rows), -np.inf)
     for name in np.unique(kind[~np.isnan(quality)]):
@@ -35,9 +35,10 @@ def is_low_rated(rows: Rows) -> NDArray[np.bool_]:
     return result
 
 
-def _numbers(cells: NDArray[np.object_]) -> NDArray[np.float64]:
-    numbers = np.full(len(cells), np.nan)
-    for i, cell in enumerate(cells):
+def rating_values(rows: Rows) -> NDArray[np.float64]:
+    """Return float64 (N,), what people said of each row; NaN where nobody did."""
+    numbers = np.full(len(rows), np.nan)
+    for i, cell in enumerate(rows.column("quality")):
         if cell:
             try:
                 numbers[i] = float(cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,8 @@ class Recipe:
     """Everything that decides a model, given the data.
 
     ``mtdetect/training/recipes/default.toml`` says what each setting means. Either ``resources`` is stated,
-    or ``base`` names a model whose word pieces, language models, lexicon and experts are taken over.
+    or ``base`` names a model whose word pieces, language models, lexicon and experts are taken over. Where
+    ``licences`` are stated, only rows that carry one of them in their column ``licence`` enter training or test.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Recipe:
     translation_shift: float
     weights: dict[str, float] = field(default_factory=dict)
     text: str = ""
+    licences: tuple[str, ...] = ()
 
     def corpus_key(self) -> tuple[Any, ...]:
         """Return what the prepared corpus depends on."""
@@ -103,7 +106,9 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe file, or one of the recipes of this package by name (``default``, ``small``, ``scratch``).
+    """Read a recipe file, or one of this package by name (``default``, ``open``, ``small``, ``scratch``).
+
+    A recipe with the line ``like = "default"`` takes all tables of that recipe over.
 
     Raises:
         InputError: the file is missing, not TOML, or lacks a setting; the message names it.
@@ -112,7 +117,7 @@ def read_recipe(path: Path) -> Recipe:
     if not path.is_file() and len(path.parts) == 1 and packaged.is_file():
         path = packaged
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _with_tables(path.read_text(encoding="utf-8"), path)
         raw = tomllib.loads(text)
     except FileNotFoundError:
         names = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
@@ -120,6 +125,18 @@ def read_recipe(path: Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path}: not a readable TOML recipe ({error})") from None
     return parse_recipe(raw, text, str(path))
+
+
+def _with_tables(text: str, path: Path) -> str:
+    """Return the text of a recipe with the tables of the packaged recipe that it is ``like``, where it names one."""
+    like = tomllib.loads(text).get("like")
+    if like is None:
+        return text
+    base = RECIPES / f"{like}.toml"
+    if not base.is_file() or base == path:
+        raise InputError(f"{path}: like = {like!r} is no recipe of this package; name default, small or scratch")
+    tables = re.search(r"^\[.*", base.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return re.sub(r"^like\b.*\n", "", text, flags=re.MULTILINE) + "\n" + (tables.group() if tables else "")
 
 
 def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
@@ -148,6 +165,7 @@ def parse_recipe(raw: dict[str, Any], text: str, where: str) -> Recipe:
             translation_shift=float(raw["classifier"].get("translation_shift", 0.0)),
             weights={str(k): float(v) for k, v in raw["weights"].items()},
             text=text,
+            licences=tuple(str(licence) for licence in raw.get("licences", ())),
         )
     except KeyError as error:
         raise InputError(f"{where}: the recipe lacks {error.args[0]!r}; see {RECIPES / 'default.toml'}") from None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 
@@ -226,6 +227,25 @@ def calibration_samples(
         if (total > 0).all():
             expected = (score / (2 * total)).sum(axis=1)
             values[number] = np.abs(expected - mass[:, 1] / (2 * total[1])).sum()
+    return values
+
+
+def correlation_samples(scores: ArrayLike, ratings: ArrayLike, draws: Draws) -> Floats:
+    """Return Spearman's rank correlation of scores and ratings, (1 + R,); resamples keep the ranks of all rows.
+
+    Args:
+        scores: (M,) scores, none of them NaN.
+        ratings: (M,) what people said of the same rows.
+        draws: draws over the groups of these rows, as the machine side.
+    """
+    ranks = [rankdata(floats(values)) for values in (scores, ratings)]
+    values = np.full(draws.resamples + 1, np.nan)
+    for number, counts in enumerate(draws):
+        weight = counts[draws.mt]
+        if weight.sum() > 0:
+            first, second = (rank - np.average(rank, weights=weight) for rank in ranks)
+            spread = np.sqrt((weight * first**2).sum() * (weight * second**2).sum())
+            values[number] = (weight * first * second).sum() / spread if spread > 0 else np.nan
     return values
 
 

@@ -29,6 +29,9 @@ MINIMUM_ROWS = 40
 Report = Callable[[str], None]
 """Takes lines that tell how far a run is."""
 
+FeatureSource = Callable[[Sequence[str], Resources, int], tuple[NDArray[np.float64], NDArray[np.bool_]]]
+"""What :func:`feature_matrix` is, or gives features in its place."""
+
 
 def require_both_sides(rows: Rows, part: str) -> None:
     """Refuse a part of the rows that one side is missing from.
@@ -93,7 +96,14 @@ def weighted_pairs(rows: Rows, plan: Recipe) -> tuple[Rows, NDArray[np.float64]]
     return rows.take(weight > 0), weight[weight > 0]
 
 
-def fit_heads(rows: Rows, plan: Recipe, resources: Resources, jobs: int, report: Report) -> dict[str, FittedClassifier]:
+def fit_heads(
+    rows: Rows,
+    plan: Recipe,
+    resources: Resources,
+    jobs: int,
+    report: Report,
+    feature_matrix: FeatureSource = feature_matrix,
+) -> dict[str, FittedClassifier]:
     """Fit the garble head and the translation head, each on its own kind of pairs."""
     pairs, weight = weighted_pairs(rows, plan)
     require_both_sides(pairs, "fit")
@@ -155,7 +165,12 @@ def badly_rated(sample: Sample) -> Sample:
 
 
 def calibrated_sentence(
-    heads: dict[str, FittedClassifier], rows: Rows, plan: Recipe, resources: Resources, jobs: int
+    heads: dict[str, FittedClassifier],
+    rows: Rows,
+    plan: Recipe,
+    resources: Resources,
+    jobs: int,
+    feature_matrix: FeatureSource = feature_matrix,
 ) -> SentenceClassifier:
     """Join the heads and calibrate them on both kinds of pairs, which weigh the same."""
     pairs, weight = weighted_pairs(rows, plan)
@@ -164,8 +179,8 @@ def calibrated_sentence(
     raw = SentenceClassifier(heads["garble"].classifier, translation)
     logits, labels, weights = [], [], []
     for part, part_weight in expert_tasks(pairs, weight).values():
-        evidence, scorable = sentence_evidence(part.text, resources, raw, jobs)
-        logits.append(evidence.logits[scorable])
+        matrix, scorable = feature_matrix(part.text, resources, jobs)
+        logits.append(raw.evidence(matrix[scorable]).logits)
         labels.append(part.label[scorable])
         weights.append(part_weight[scorable] / part_weight[scorable].sum())
     slope, shift = platt(np.concatenate(logits), np.concatenate(labels), np.concatenate(weights))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +93,32 @@ def load_corpus(recipe: Recipe, data: Path, cache: Path | None = None) -> Rows:
         kept = cache / f"corpus-{joblib.hash((recipe.corpus_key(), stamp))}.joblib"
         if kept.is_file():
             rows: Rows = joblib.load(kept)
-            return rows
+            return licensed(rows, recipe.licences)
     parts = [_read(source, file) for source, file in zip(recipe.sources, files, strict=True)]
     rows = prepare(concatenate(parts), recipe)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         joblib.dump(rows, kept.with_suffix(".part"))
         kept.with_suffix(".part").replace(kept)
-    return rows
+    return licensed(rows, recipe.licences)
+
+
+def licensed(rows: Rows, licences: Sequence[str]) -> Rows:
+    """Return the rows under one of the licences; all rows where none is named.
+
+    The split is dealt before: a recipe that differs from another in its licences alone tests on the same content.
+
+    Raises:
+        InputError: a licence that no row carries.
+    """
+    if not licences:
+        return rows
+    licence = rows.column("licence").astype(str)
+    known = set(licence)
+    for name in licences:
+        if name not in known:
+            raise InputError(f"no row has the licence {name!r}; write it as the column licence does")
+    return rows.take(np.isin(licence, licences))
 
 
 def _read(source: Source, file: Path) -> Rows:

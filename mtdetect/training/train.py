@@ -87,7 +87,7 @@ class Stages:
 
 def train(
     rows: Sequence[Path] = (),
-    recipe: Path | None = None,
+    recipe: Path | Recipe | None = None,
     data: Path | None = None,
     out: Path = Path("model"),
     cache: Path | None = None,
@@ -96,12 +96,13 @@ def train(
     report: Report = print,
     measure: bool = True,
     state: Path | None = None,
+    prepared: Rows | None = None,
 ) -> Path:
     """Train a model and write its folder.
 
     Args:
         rows: files of labelled rows, besides the sources of the recipe.
-        recipe: recipe file or name; ``small`` if None.
+        recipe: recipe, its file or its name; ``small`` if None.
         data: folder of the recipe's sources.
         out: model folder to write.
         cache: folder for the prepared corpus, made round trips and finished steps.
@@ -110,6 +111,8 @@ def train(
         report: takes progress lines.
         measure: evaluate on the test rows and write the figures into manifest and card.
         state: folder for finished steps, if not ``cache``.
+        prepared: rows as :func:`~mtdetect.training.splits.load_corpus` gives them, in place of reading any; no step
+            of such a run is kept.
 
     Returns:
         The model folder.
@@ -117,10 +120,11 @@ def train(
     Raises:
         InputError: unusable rows, recipe or sources; the message says what is missing.
     """
-    plan = read_recipe(recipe if recipe is not None else Path("small"))
+    plan = recipe if isinstance(recipe, Recipe) else read_recipe(recipe if recipe is not None else Path("small"))
     learnt = list(STEPS)[:6] if plan.resources is not None else []
-    stages = Stages(state or cache, [*learnt, *list(STEPS)[6 : None if measure else -1]], report)
-    corpus, sources = _corpus(rows, plan, data, cache)
+    kept = None if prepared is not None else state or cache
+    stages = Stages(kept, [*learnt, *list(STEPS)[6 : None if measure else -1]], report)
+    corpus, sources = (prepared, []) if prepared is not None else _corpus(rows, plan, data, cache)
     report(f"{len(corpus):,} rows, {int((corpus.label == 1).sum()):,} of them machine translation")
     files = [(source["file"], source["sha256"]) for source in sources]
     split = corpus.column("split")
