@@ -12,6 +12,7 @@ from mtdetect.cli.group import LazyGroup
 COMMANDS = {
     "score": "Score every row of text files: how likely it is garbled translation.",
     "gate": "Split a file into rows that pass and rows that do not.",
+    "serve": "Score and gate over HTTP.",
     "explain": "Show what is suspicious in a text, and how its score adds up.",
     "report": "Make a page that shows what is garbled in texts, and why.",
     "train": "Train a model on rows of human and machine text.",

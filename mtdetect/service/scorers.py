@@ -1,0 +1,142 @@
+"""From texts to rows of an answer: what the service asks a detector and a gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mtdetect.gate import Gate, Rules
+from mtdetect.report.evidence import NOTED
+from mtdetect.service.batching import Scorer
+from mtdetect.service.messages import GateOptions, ScoreOptions
+from mtdetect.text import split_sentences
+from mtdetect.verdict import Level
+
+if TYPE_CHECKING:
+    from mtdetect.detector import Detector
+
+LARGEST_BUDGET = 0.1
+"""Largest false-positive rate that the page offers."""
+
+_KEPT = 256
+_REASONS = 5
+
+
+class Scorers:
+    """Makes scorers; requests with the same options get the same one, so that they are scored together.
+
+    Scores stay 32-bit floats all the way into JSON: the shortest number that reads back as the same float.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.signature = detector.signature
+        self.score = lru_cache(_KEPT)(self._score)
+        self.gate = lru_cache(_KEPT)(self._gate)
+        tables = detector.model.manifest["thresholds"]
+        known = [{row["false_positive_rate"] for row in tables[level]["rates"]} for level in ("sentence", "document")]
+        self.rates: list[float] = sorted(known[0] & known[1])
+        """False-positive rates that the model has figures for; it knows every rate between the first and the last."""
+        self._marked_from = min(NOTED, detector.threshold("sentence", min(LARGEST_BUDGET, self.rates[-1])))
+
+    def budgets(self) -> list[dict[str, float]]:
+        """Return the thresholds of sentences and documents at every budget the page offers."""
+        return [
+            {
+                "false_positive_rate": rate,
+                "sentence": self.detector.threshold("sentence", rate),
+                "document": self.detector.threshold("document", rate),
+            }
+            for rate in self.rates
+            if rate <= LARGEST_BUDGET
+        ]
+
+    def _score(self, level: Level, rate: float) -> Scorer:
+        threshold = self.detector.threshold(level, rate)
+
+        def rows(texts: Sequence[str | None]) -> list[dict[str, Any]]:
+            scored = self.detector.score_batch(texts, level=level)
+            result = []
+            for i, (score, status) in enumerate(zip(scored.scores, scored.statuses, strict=True)):
+                flagged = float(score) >= threshold
+                reasons = [asdict(reason) for reason in scored.reasons(i)] if flagged else []
+                result.append({"score": score, "flagged": flagged, "status": status, "reasons": reasons})
+            return result
+
+        return rows
+
+    def _gate(self, level: Level, rules: Rules) -> Scorer:
+        gate = Gate(self.detector, level=level, **asdict(rules))
+
+        def rows(texts: Sequence[str | None]) -> list[dict[str, Any]]:
+            return [
+                {
+                    "action": decision.action,
+                    "score": np.float32(decision.score),
+                    "status": decision.status,
+                    "reason": decision.reason,
+                }
+                for decision in gate.decide_batch(texts)
+            ]
+
+        return rows
+
+    def for_score(self, options: ScoreOptions) -> Scorer:
+        """Return the scorer of these options.
+
+        Raises:
+            ValueError: the model has no figures for the rate.
+        """
+        return self.score(options.level, options.false_positive_rate)
+
+    def for_gate(self, options: GateOptions) -> Scorer:
+        """Return the scorer of this policy.
+
+        Raises:
+            ValueError: the model has no figures for a rate.
+        """
+        rules = Rules(
+            options.false_positive_rate,
+            max(options.review_rate, options.false_positive_rate),
+            int(options.minimum_words),
+            options.short,
+            options.foreign,
+            options.empty,
+        )
+        return self.gate(options.level, rules)
+
+    def check(self, texts: Sequence[str | None]) -> list[dict[str, Any]]:
+        """Return documents with their sentences; those worth a note, as in the report, get reasons and spans.
+
+        Scores and reasons are those of :meth:`Detector.check_document`, at a fraction of its time.
+        """
+        return [self._checked(text or "") for text in texts]
+
+    def _checked(self, text: str) -> dict[str, Any]:
+        document = self.detector.score_batch([text], level="document")
+        offsets = split_sentences(text)
+        scored = self.detector.score_batch([text[start:end] for start, end in offsets])
+        sentences = []
+        for i, (start, end) in enumerate(offsets):
+            marked = float(scored.scores[i]) >= self._marked_from
+            spans = self.detector.check(text[start:end]).spans if marked else ()
+            sentences.append(
+                {
+                    "start": start,
+                    "end": end,
+                    "score": scored.scores[i],
+                    "status": scored.statuses[i],
+                    "reasons": [asdict(reason) for reason in scored.reasons(i, _REASONS)] if marked else [],
+                    "spans": [asdict(span) for span in spans],
+                }
+            )
+        return {
+            "score": document.scores[0],
+            "status": document.statuses[0],
+            "reasons": [asdict(reason) for reason in document.reasons(0, _REASONS)],
+            "sentences": sentences,
+        }
