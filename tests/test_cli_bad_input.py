@@ -41,7 +41,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def process(*arguments: object, slow: bool = False, **options: Any) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **({"FAKE_SLOW": "0.2"} if slow else {})}
+    environment = {**os.environ, **({"FAKE_SLOW": "1"} if slow else {})}
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(command, env=environment, **options)

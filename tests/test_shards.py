@@ -239,7 +239,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
-@pytest.mark.parametrize(("jobs", "tries"), [("1", 10), ("2", 4)])
+@pytest.mark.parametrize(("jobs", "tries"), [("1", 8), ("2", 3)])
 def test_killed_many_times_gives_the_bytes_of_one_run(tmp_path: Path, jobs: str, tries: int) -> None:
     source, whole, killed = tmp_path / "in", tmp_path / "whole", tmp_path / "killed"
     for i in range(6):

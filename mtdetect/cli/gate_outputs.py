@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 ADDED = ("action", "score", "status", "reason", "spans", "signature")
 """Columns that ``--annotate`` adds."""
 
+_TYPES: dict[str, type] = {"score": float, "spans": list}  # strings otherwise
+
 
 class Routes:
     """Sends each row to the output of its action.
@@ -41,10 +43,10 @@ class Routes:
     ) -> None:
         columns = reader.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
         self._names = dict(zip(added, free_names(added, columns), strict=True))
-        escape_formulas = escape_formulas and reader.format_name in ("csv", "tsv")
+        types = [_TYPES.get(name, str) for name in added]
         self._writers = {
             action: open_writer(
-                reader.format_name, stream, columns, tuple(self._names.values()), reader, escape_formulas
+                reader.format_name, stream, columns, tuple(self._names.values()), reader, escape_formulas, types
             )
             for action, stream in streams.items()
         }

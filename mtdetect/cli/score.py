@@ -39,8 +39,8 @@ from mtdetect.cli.shards import Facts, run_shards
 from mtdetect.cli.stream import Inputs, Tally, in_order
 from mtdetect.formats import (
     FORMATS,
+    AddedColumns,
     Chunk,
-    Record,
     RowReader,
     RowWriter,
     format_of,
@@ -48,6 +48,7 @@ from mtdetect.formats import (
     open_writer,
     sniffed_format,
 )
+from mtdetect.formats.compression import strip_suffix
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
 
@@ -148,6 +149,8 @@ class ScoreTask:
         names = (*(("row", "start", "end") if self.split else ()), self.score_column, "flagged", "status")
         names += ("reasons",) if self.with_reasons else ()
         made = self.format_for(inputs.first.format_name, target)
+        if target is not None and made in FORMATS and not FORMATS[made].compressible and strip_suffix(target) != target:
+            raise click.UsageError(f"{made} is compressed inside; name the output {strip_suffix(target)}")
         keep_bytes = made == inputs.first.format_name and not self.split
         incoming = inputs.chunks()
         first = next(incoming, None)
@@ -155,7 +158,8 @@ class ScoreTask:
         added = free_names(names, columns, self.prefix)
         chunks = chain(() if first is None else (first,), incoming)
         with Output(target) as stream:
-            writer = self._writer(made, stream, columns, added, inputs.first if keep_bytes else None)
+            like = inputs.first if keep_bytes or made == inputs.first.format_name == "parquet" else None
+            writer = self._writer(made, stream, columns, added, like)
             for chunk, result in in_order(work, chunks, jobs):
                 if not keep_bytes:
                     chunk.rebuilt = range(len(chunk))
@@ -172,7 +176,8 @@ class ScoreTask:
             from mtdetect.cli.table import TableWriter
 
             return TableWriter(stream, columns, added, terminal=stream is sys.stdout.buffer and sys.stdout.isatty())
-        return open_writer(made, stream, columns, added, like, self.escape_formulas)
+        types = [*([int] * 3 if self.split else []), float, bool, str, *([list] if self.with_reasons else [])]
+        return open_writer(made, stream, columns, added, like, self.escape_formulas, types)
 
 
 @click.command("score")
@@ -302,13 +307,13 @@ def mark_unreadable(chunk: Chunk, result: Scores) -> None:
         result.reasons[position] = [error]
 
 
-def _values(chunk: Chunk, result: Scores, added: Sequence[str]) -> list[Record]:
+def _values(chunk: Chunk, result: Scores, added: Sequence[str]) -> AddedColumns:
     none: list[str] = []
     columns: list[Sequence[Any]] = [result.scores, result.flagged, result.statuses]
     columns.append([result.reasons.get(position, none) for position in range(len(chunk))])
     if isinstance(chunk, SplitChunk):
         columns = [chunk.rows, chunk.starts, chunk.ends, *columns]
-    return [dict(zip(added, row, strict=False)) for row in zip(*columns, strict=True)]
+    return AddedColumns(added, columns[: len(added)])
 
 
 def _count(tally: Tally, result: Scores) -> None:

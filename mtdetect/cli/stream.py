@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from mtdetect.cli.progress import Progress as Progress
 from mtdetect.cli.sentences import split_rows
 from mtdetect.cli.workers import interrupts_held, make_pool
 from mtdetect.errors import InputError

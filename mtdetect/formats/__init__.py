@@ -1,4 +1,4 @@
-"""Reading and writing rows of text: plain text, JSON lines, csv and tsv, compressed or not.
+"""Reading and writing rows of text: plain text, JSON lines, csv, tsv, Parquet and WARC, compressed or not.
 
 Readers stream: memory is bounded by a few thousand rows, or by the longest one. Rows that cannot be read
 carry an error instead of stopping the file, and the bytes of every row are kept, so that what is not ours
@@ -20,18 +20,22 @@ from typing import BinaryIO
 import orjson
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import Chunk, RawWriter, Record, RowReader, RowWriter, free_names
+from mtdetect.formats.base import AddedColumns, Chunk, RawWriter, Record, RowReader, RowWriter, free_names
 from mtdetect.formats.compression import strip_suffix
 from mtdetect.formats.csv import CsvReader, CsvWriter
+from mtdetect.formats.delimited import DelimitedWriter
 from mtdetect.formats.jsonl import JsonLinesReader, JsonLinesWriter
-from mtdetect.formats.parquet import parquet_rows
+from mtdetect.formats.parquet import ParquetReader
+from mtdetect.formats.parquet_writer import ParquetWriter
 from mtdetect.formats.source import MAX_ROW_BYTES, Source
 from mtdetect.formats.tsv import TsvReader, TsvWriter
 from mtdetect.formats.txt import TxtReader
+from mtdetect.formats.warc import WarcReader, WarcWriter
 
 __all__ = [
     "FORMATS",
     "MAX_ROW_BYTES",
+    "AddedColumns",
     "Chunk",
     "Format",
     "Record",
@@ -74,6 +78,8 @@ FORMATS: dict[str, Format] = {
         Format("jsonl", (".jsonl", ".ndjson", ".jl"), JsonLinesReader, JsonLinesWriter),
         Format("csv", (".csv",), CsvReader, CsvWriter),
         Format("tsv", (".tsv", ".tab"), TsvReader, TsvWriter),
+        Format("parquet", (".parquet", ".pq"), ParquetReader, ParquetWriter, ParquetWriter, compressible=False),
+        Format("warc", (".warc", ".wet"), WarcReader, None, WarcWriter),
     )
 }
 """Every format by name."""
@@ -110,8 +116,6 @@ def open_rows(
         InputError: the file cannot be read, or its header lacks the text column.
         MissingExtraError: it is compressed in a way that needs an optional package.
     """
-    if path is not None and path.suffix.lower() == ".parquet":
-        raise InputError(f"{path}: Parquet is read for training only; convert it to JSON lines or csv first")
     source = Source(path, stream, max_row_bytes)
     try:
         name = format if format != "auto" else (path and format_of(path)) or _sniffed(source.head)
@@ -141,6 +145,7 @@ def open_writer(
     added: Sequence[str] = (),
     like: RowReader | None = None,
     escape_formulas: bool = False,
+    added_types: Sequence[type] = (),
 ) -> RowWriter:
     """Return a writer of rows; call its ``close()`` behind the last row.
 
@@ -151,30 +156,28 @@ def open_writer(
         added: names of the columns that are added after them; none: rows are written as they came.
         like: the reader that the rows come from, if it has this format and its rows keep their bytes.
         escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
+        added_types: types of the added values, where the format has typed columns: see ``RowWriter``.
     """
     entry = FORMATS[format]
-    make = entry.writer if added or (escape_formulas and entry.writer is not None) else entry.keeper
+    anew = escape_formulas and entry.writer is not None and issubclass(entry.writer, DelimitedWriter)
+    make = entry.writer if added or anew else entry.keeper
     if make is None:
         raise ValueError(f"{format} has no place for added columns")
-    return make(stream, columns, added, like.preamble if like is not None else b"", escape_formulas)
+    return make(stream, columns, added, like.preamble if like is not None else b"", escape_formulas, added_types)
 
 
 def read_rows(path: str | Path, format: str = "auto") -> Iterator[Record]:
     """Yield every row of a file as a dictionary, stopping at the first that cannot be read.
 
     Args:
-        path: a file in any registered format, or Parquet.
+        path: a file in any registered format.
         format: ``"auto"`` goes by the suffix.
 
     Raises:
         InputError: naming the file and the row that cannot be read.
         MissingExtraError: the file needs an optional package that is not installed.
     """
-    path = Path(path)
-    if format == "parquet" or (format == "auto" and path.suffix.lower() == ".parquet"):
-        yield from parquet_rows(path)
-        return
-    reader = open_rows(path, format, text_column=None)
+    reader = open_rows(Path(path), format, text_column=None)
     try:
         for chunk in reader:
             for position, record in enumerate(chunk.records):
@@ -186,6 +189,10 @@ def read_rows(path: str | Path, format: str = "auto") -> Iterator[Record]:
 
 
 def _sniffed(head: bytes) -> str:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(b"WARC/"):
+        return "warc"
     line = head.lstrip().split(b"\n", 1)[0]
     if not line.startswith(b"{"):
         return "txt"

@@ -62,6 +62,37 @@ class Chunk:
         return f"{self.source}, row {self.rows[position]}: {self.errors[position]}"
 
 
+class AddedColumns(Sequence[Record]):
+    """Added values of N rows, column by column: a sequence of dictionaries that are made when asked for.
+
+    Args:
+        names: names of the columns.
+        columns: N values of each.
+    """
+
+    def __init__(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
+        self.names, self.columns = tuple(names), columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[Record]:
+        names = self.names
+        return (dict(zip(names, row, strict=True)) for row in zip(*self.columns, strict=True))
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return AddedColumns(self.names, [column[position] for column in self.columns])
+        return {name: column[position] for name, column in zip(self.names, self.columns, strict=True)}
+
+
+def added_columns(names: Sequence[str], values: Sequence[Record]) -> Sequence[Sequence[Any]]:
+    """Return the values of each added column, N values each."""
+    if isinstance(values, AddedColumns):
+        return values.columns
+    return [[value[name] for value in values] for name in names]
+
+
 class RowReader:
     """Base of the readers: iterate over it to get chunks.
 
@@ -109,6 +140,9 @@ class RowWriter:
         added: names of the columns that are added after them.
         preamble: the input's bytes before the first row, if it has this format and these columns.
         escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
+        added_types: types of the added values, for formats with typed columns: ``str``, ``bool``, ``int``,
+            ``float`` (may be None; written with 32 bits, as scores are) or ``list`` (of strings). If not
+            given, they are those of the first rows.
 
     Rows keep their bytes unless their chunk calls them ``rebuilt``: then they are written from the record.
     The caller marks rows so that come from another format or have other columns.
@@ -123,10 +157,12 @@ class RowWriter:
         added: Sequence[str],
         preamble: bytes = b"",
         escape_formulas: bool = False,
+        added_types: Sequence[type] = (),
     ) -> None:
         self.stream = stream
         self.columns = tuple(columns)
         self.added = tuple(added)
+        self.added_types = tuple(added_types)
         self.escape_formulas = escape_formulas
         self._start(preamble)
 

@@ -6,9 +6,11 @@ gzip and xz come with Python; Zstandard needs the optional ``zstandard`` package
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,7 +20,10 @@ SUFFIXES = {".gz": "gzip", ".xz": "xz", ".zst": "Zstandard"}
 """Suffix of a compressed file to the name of its compression."""
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "Zstandard"}
-_PIECE = 4096  # compressed bytes a step: bounds what one step can expand to, and what a damaged one loses
+_BLOCK = 64 * 1024
+_RECORD_BY_RECORD = (".warc", ".wet")
+# compressed bytes a step: bounds what one step can expand to (tens of MB), and what a damaged one loses
+_PIECE = {"gzip": 4096, "xz": 4096, "Zstandard": 512}
 
 
 def strip_suffix(path: Path) -> Path:
@@ -49,7 +54,7 @@ def decompressed(head: bytes, stream: BinaryIO, kind: str, name: str) -> Iterato
     """
     make, errors = _decoder(kind, name)
     decoder = make()
-    for piece in _pieces(head, stream):
+    for piece in _pieces(head, stream, _PIECE[kind]):
         data = piece
         while data:
             if decoder.eof:  # another member follows, or zero padding, which gzip and xz allow
@@ -72,12 +77,15 @@ def compressing(stream: BinaryIO, path: Path) -> BinaryIO:
     """Wrap a binary stream so that what is written is compressed as the path's suffix says.
 
     Closing the wrapper finishes the compressed data and leaves ``stream`` open. Without a compression suffix
-    the stream itself is returned.
+    the stream itself is returned. WARC files are compressed write by write, so that every record can be read
+    on its own, as the format asks for.
 
     Raises:
         MissingExtraError: the compression needs a package that is not installed.
     """
     kind = SUFFIXES.get(path.suffix.lower())
+    if kind is not None and strip_suffix(path).suffix.lower() in _RECORD_BY_RECORD:
+        return cast(BinaryIO, _Members(stream, kind, path.name))
     if kind == "gzip":  # no name and time inside: the same rows give the same bytes
         return cast(BinaryIO, gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0, compresslevel=6))
     if kind == "xz":
@@ -105,9 +113,27 @@ def _zstandard(name: str) -> Any:
     return zstandard
 
 
-def _pieces(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+def _pieces(head: bytes, stream: BinaryIO, size: int) -> Iterator[bytes]:
     block = head
     while block:
-        for start in range(0, len(block), _PIECE):
-            yield block[start : start + _PIECE]
-        block = stream.read(16 * _PIECE)
+        for start in range(0, len(block), size):
+            yield block[start : start + size]
+        block = stream.read(_BLOCK)
+
+
+class _Members(io.RawIOBase):
+    """Compresses every write into a member of its own."""
+
+    def __init__(self, stream: BinaryIO, kind: str, name: str) -> None:
+        super().__init__()
+        self._stream = stream
+        self._compress: Callable[[bytes], bytes]
+        if kind == "gzip":
+            self._compress = partial(gzip.compress, compresslevel=6, mtime=0)
+        else:
+            self._compress = lzma.compress if kind == "xz" else _zstandard(name).ZstdCompressor().compress
+
+    def write(self, data: Any) -> int:
+        if data:
+            self._stream.write(self._compress(data))
+        return len(data)

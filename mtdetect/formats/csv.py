@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import Chunk, Record, RowReader
-from mtdetect.formats.delimited import DelimitedWriter, field_count_error, fit, header_columns
+from mtdetect.formats.base import Chunk
+from mtdetect.formats.delimited import DelimitedReader, DelimitedWriter, header_columns
 from mtdetect.formats.source import CHUNK_BYTES, CHUNK_ROWS, Source
 from mtdetect.formats.txt import invalid_utf8
 
@@ -17,7 +16,7 @@ _LONGEST_QUOTED = 32 * 1024 * 1024  # bytes over several lines after which a quo
 _REREAD = 8  # bytes that may be read again for each byte of the file, so that time grows with its size alone
 
 
-class CsvReader(RowReader):
+class CsvReader(DelimitedReader):
     """Reads rows of comma-separated fields. Blank lines are no rows. A quote never closed spoils one line.
 
     Raises:
@@ -25,6 +24,7 @@ class CsvReader(RowReader):
     """
 
     format_name = "csv"
+    delimiter = ","
 
     def __init__(self, source: Source, text_column: str | None) -> None:
         super().__init__(source, text_column)
@@ -42,15 +42,20 @@ class CsvReader(RowReader):
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks; a row with the wrong number of fields carries an error."""
-        columns, first, failure = self.columns or (), 1, None
-        width = len(columns)
-        text_at = columns.index(self.text_column) if self.text_column is not None and columns else None
+        first, failure = 1, None
         while failure is None:
+            try:
+                while (simple := self._lines.simple_batch()) is not None:
+                    lines, fields_of = simple
+                    if lines:
+                        yield self.chunk(first, lines, fields_of, {})
+                        first += len(lines)
+            except InputError as problem:
+                failure = problem
+                break
             raws: list[bytes] = []
-            texts: list[str | None] = []
-            records: list[Record] = []
+            rows: list[tuple[str, ...]] = []
             errors: dict[int, str] = {}
-            rebuilt: set[int] = set()
             size = 0
             while len(raws) < CHUNK_ROWS and size < CHUNK_BYTES:
                 try:
@@ -63,21 +68,13 @@ class CsvReader(RowReader):
                 raw = self._lines.take()
                 if not fields:
                     continue
-                if error is None and len(fields) != width:
-                    error = field_count_error(len(fields), width)
-                if error is None:
-                    records.append(dict(zip(columns, fields, strict=True)))
-                    texts.append(fields[text_at] if text_at is not None else None)
-                else:
+                if error is not None:
                     errors[len(raws)] = error
-                    rebuilt.add(len(raws))
-                    records.append(fit(fields, columns, ","))
-                    texts.append(None)
+                rows.append(tuple(fields))
                 raws.append(raw)
                 size += len(raw)
             if raws:
-                rows = range(first, first + len(raws))
-                yield Chunk(self.source.name, rows, raws, texts, records, errors, rebuilt)
+                yield self.chunk(first, raws, rows, errors)
                 first += len(raws)
             elif failure is None:
                 return
@@ -128,7 +125,9 @@ class _Lines:
     """Feeds lines to ``csv.reader`` and remembers the bytes of the row that is being read."""
 
     def __init__(self, source: Source) -> None:
-        self._incoming: Iterator[bytes] = chain.from_iterable(source.line_batches())
+        self._batches = source.line_batches()
+        self._fresh: deque[bytes] = deque()
+        self._untried = False  # whether the fresh lines are whole rows for all we know
         self._replayed: deque[bytes] = deque()
         self._raw: list[bytes] = []
         self._size = 0
@@ -147,7 +146,10 @@ class _Lines:
             if self._replayed:
                 line = self._replayed.popleft()
             else:
-                line = next(self._incoming)
+                if not self._fresh:
+                    self._fresh.extend(next(self._batches))
+                    self._untried = True
+                line = self._fresh.popleft()
                 self._credit += _REREAD * len(line)
         except StopIteration:
             self.ended = bool(self._raw)  # asked for more in the middle of a row
@@ -159,6 +161,31 @@ class _Lines:
         except UnicodeDecodeError as error:
             self.invalid = self.invalid or error
             return line.decode(errors="replace")
+
+    def simple_batch(self) -> tuple[list[bytes], list[tuple[str, ...]]] | None:
+        """Return the next lines and their fields all at once; None where that cannot be: read row by row then.
+
+        It can be where every line is a row and there is nothing odd about any. One more line shows that: a
+        quote that is still open would swallow it.
+        """
+        if self._replayed or (self._fresh and not self._untried):
+            return None
+        if not self._fresh:
+            self._fresh.extend(next(self._batches, ()))
+        self._untried = False
+        lines = list(self._fresh)
+        try:
+            rows = list(map(tuple, csv.reader([*(line.decode() for line in lines), "end"])))
+        except (UnicodeDecodeError, csv.Error):
+            return None
+        if len(rows) != len(lines) + 1 or rows.pop() != ("end",) or not lines:
+            return None
+        self._fresh.clear()
+        self._credit += _REREAD * sum(map(len, lines))
+        if () in rows:  # blank lines are no rows
+            keep = [position for position, row in enumerate(rows) if row]
+            lines, rows = [lines[i] for i in keep], [rows[i] for i in keep]
+        return lines, rows
 
     def take(self) -> bytes:
         """Return the bytes of the row just read and start the next one."""

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, shown_names, unique_names
+from mtdetect.formats.base import (
+    RAW_COLUMN,
+    Chunk,
+    Record,
+    RowReader,
+    RowWriter,
+    added_columns,
+    shown_names,
+    unique_names,
+)
 from mtdetect.formats.jsonl import dump
 from mtdetect.formats.source import CHUNK_ROWS
+
+_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four: full-width, which some programs take
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?%?")
 
 
 def header_columns(fields: Sequence[str], text_column: str | None, name: str) -> tuple[str, ...]:
@@ -24,12 +37,67 @@ def header_columns(fields: Sequence[str], text_column: str | None, name: str) ->
     return columns
 
 
-def fit(fields: Sequence[str], columns: Sequence[str], delimiter: str) -> Record:
-    """Make a record of a row with too few or too many fields; what is over joins the last column."""
+class FieldRecords(Sequence[Record]):
+    """Rows of fields as dictionaries, each made when it is asked for.
+
+    Args:
+        rows: fields of each row.
+        columns: names of the columns.
+        delimiter: joins the fields that are over, in rows with too many.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[str]], columns: Sequence[str], delimiter: str) -> None:
+        self._rows, self._columns, self._delimiter = rows, columns, delimiter
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return [self[i] for i in range(*position.indices(len(self)))]
+        fields = self._rows[position]
+        if len(fields) != len(self._columns):
+            fields = fit(fields, self._columns, self._delimiter)
+        return dict(zip(self._columns, fields, strict=True))
+
+
+class DelimitedReader(RowReader):
+    """Base of the readers of csv and tsv: sorts rows of fields into chunks."""
+
+    delimiter: str
+
+    def chunk(self, first: int, raws: list[bytes], rows: list[tuple[str, ...]], errors: dict[int, str]) -> Chunk:
+        """Return N rows as a chunk; rows with the wrong number of fields get an error.
+
+        Args:
+            first: number of the first row.
+            raws: N rows as bytes.
+            rows: their fields; tuples, because the garbage collector visits lists again and again.
+            errors: position to error, for rows that could not be taken apart properly.
+        """
+        columns = self.columns or ()
+        width = len(columns)
+        for position, fields in enumerate(rows):
+            if len(fields) != width and position not in errors:
+                errors[position] = field_count_error(len(fields), width)
+        texts: list[str | None] = [None] * len(rows)
+        if self.text_column is not None and columns:
+            at = columns.index(self.text_column)
+            if errors:
+                texts = [None if i in errors else fields[at] for i, fields in enumerate(rows)]
+            else:
+                texts = [fields[at] for fields in rows]
+        records = FieldRecords(rows, columns, self.delimiter)
+        numbers = range(first, first + len(rows))
+        return Chunk(self.source.name, numbers, raws, texts, records, errors, set(errors))
+
+
+def fit(fields: Sequence[str], columns: Sequence[str], delimiter: str) -> Sequence[str]:
+    """Return a row with too few or too many fields as one a column; what is over joins the last one."""
     if len(fields) > len(columns):
         last = len(columns) - 1
         fields = [*fields[:last], delimiter.join(fields[last:])]
-    return dict(zip(columns, [*fields, *[""] * (len(columns) - len(fields))], strict=True))
+    return [*fields, *[""] * (len(columns) - len(fields))]
 
 
 def field_count_error(found: int, expected: int) -> str:
@@ -40,6 +108,8 @@ def field_count_error(found: int, expected: int) -> str:
 class DelimitedWriter(RowWriter):
     """Writes a header and rows; the bytes of rows that came in the same format and columns are kept.
 
+    Where formulas are escaped, rows that hold one are written anew.
+
     Raises:
         InputError: a readable row has a field that the first rows did not have, so that it has no column.
     """
@@ -49,30 +119,47 @@ class DelimitedWriter(RowWriter):
     body_of: Callable[[bytes], bytes]
 
     def _start(self, preamble: bytes) -> None:
-        quote = type(self).quote
+        start, end = preamble, b"\n"
         if preamble:
             start = type(self).body_of(preamble)
             end = preamble[len(start) :] or b"\n"
-        else:
-            start, end = self.delimiter.join(map(quote, self.columns)).encode(), b"\n"
-        joined = "".join(self.delimiter + quote(name) for name in self.added).encode()
+        if not preamble or (self.escape_formulas and any(map(is_formula, self.columns))):
+            start = self.delimiter.join(map(self._cell, self.columns)).encode()
+        joined = "".join(self.delimiter + self._cell(name) for name in self.added).encode()
         self.stream.write(start + (joined if self.columns else joined[1:]) + end)
 
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk."""
-        delimiter, quote, body_of = self.delimiter, type(self).quote, type(self).body_of
+        delimiter, body_of = self.delimiter, type(self).body_of
+        rebuilt, raws = chunk.rebuilt, chunk.raws
         out: list[bytes] = []
-        for position, value in enumerate(values):
-            added = "".join([delimiter + quote(as_text(entry)) for entry in value.values()])
-            if position not in chunk.rebuilt:
-                raw = chunk.raws[position]
-                body = body_of(raw)
-                out += (body, added.encode(errors="backslashreplace"), raw[len(body) :] or b"\n")
+        for position, added in enumerate(self._added(chunk, values)):
+            if position in rebuilt or (self.escape_formulas and self._has_formula(chunk, position)):
+                row = delimiter.join([self._cell(as_text(value)) for value in self._cells(chunk, position)]) + added
+                out.append((row if self.columns else row[1:]).encode(errors="backslashreplace") + b"\n")
                 continue
-            cells = self._cells(chunk, position)
-            row = delimiter.join([quote(as_text(cell)) for cell in cells]) + added
-            out.append((row if cells else row[1:]).encode(errors="backslashreplace") + b"\n")
+            raw = raws[position]
+            body = body_of(raw)
+            out += (body, added.encode(errors="backslashreplace"), raw[len(body) :] or b"\n")
         self.stream.write(b"".join(out))
+
+    def _added(self, chunk: Chunk, values: Sequence[Record]) -> list[str]:
+        """Return the added cells of each row, each with a delimiter in front."""
+        if not self.added:
+            return [""] * len(chunk)
+        delimiter, cell = self.delimiter, self._cell
+        columns = [
+            # most values are of a type that needs no quotes
+            [_PLAIN[type(value)](value) if type(value) in _PLAIN else cell(as_text(value)) for value in column]
+            for column in added_columns(self.added, values)
+        ]
+        return [delimiter + delimiter.join(cells) for cells in zip(*columns, strict=True)]
+
+    def _cell(self, text: str) -> str:
+        return type(self).quote("'" + text if self.escape_formulas and is_formula(text) else text)
+
+    def _has_formula(self, chunk: Chunk, position: int) -> bool:
+        return any(isinstance(value, str) and is_formula(value) for value in chunk.records[position].values())
 
     def _cells(self, chunk: Chunk, position: int) -> list[Any]:
         record = chunk.records[position]
@@ -88,6 +175,23 @@ class DelimitedWriter(RowWriter):
         return cells
 
 
+_PLAIN: dict[type, Callable[[Any], str]] = {
+    float: repr,
+    int: repr,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): lambda _: "",
+}
+
+
+def is_formula(text: str) -> bool:
+    """Tell whether a spreadsheet could run a cell: it starts as a formula does and is no plain number.
+
+    >>> is_formula("=1+1"), is_formula("@SUM(A1)"), is_formula("-3.5e2"), is_formula("a=b")
+    (True, True, False, False)
+    """
+    return text.startswith(_FORMULA_STARTS) and _NUMBER.fullmatch(text) is None
+
+
 def as_text(value: Any) -> str:
     """Return a value as one cell: lists of strings joined by ``"; "``, other structures as JSON."""
     if isinstance(value, str):
@@ -100,4 +204,6 @@ def as_text(value: Any) -> str:
         return repr(value)
     if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
         return "; ".join(value)
-    return dump(value).decode()
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return dump(value).decode() if isinstance(value, dict | list) else str(value)

@@ -71,7 +71,11 @@ class JsonLinesReader(RowReader):
 
 
 class JsonLinesWriter(RowWriter):
-    """Writes one JSON object a line; the bytes of rows that came as JSON objects are kept."""
+    """Writes one JSON object a line; the bytes of rows that came as JSON objects are kept.
+
+    An added name with dots is a path: ``quality.score`` goes into the object ``quality``, which is made where
+    the row has none. A row that has it is written anew; where a path is taken, the name is used as it is.
+    """
 
     format_name = "jsonl"
 
@@ -82,8 +86,14 @@ class JsonLinesWriter(RowWriter):
         """Write the rows of a chunk; an added name that a row already has gets ``mtdetect_`` in front."""
         out: list[bytes] = []
         rebuilt, added = chunk.rebuilt, self.added
+        dotted = any("." in name for name in added)
         for position, value in enumerate(values):
             record = chunk.records[position]
+            if dotted:
+                value = _nested(value, record)
+                if any(name in record for name in value):
+                    out += (dump({**record, **value}), b"\n")
+                    continue
             for name in added:
                 if name in record:
                     value = _renamed(value, record)
@@ -98,11 +108,16 @@ class JsonLinesWriter(RowWriter):
 
 
 def dump(value: Any) -> bytes:
-    """Encode one value, keeping what strict encoders refuse (lone surrogates, huge integers)."""
+    """Encode one value, keeping what strict encoders refuse (lone surrogates, huge integers, bytes)."""
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, default=_plain)
     except TypeError:
-        return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+        return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> str:
+    """Return what JSON has no form for (bytes, decimals, durations, from Parquet) as text."""
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 def replace_text(record: Record, column: str, text: str) -> Record:
@@ -165,6 +180,30 @@ def _text_at(record: Record, column: str) -> tuple[str | None, str | None]:
     if value is None:
         return None, None
     return None, f'"{column}" is {kind_of(value)}, not a string'
+
+
+def _nested(value: Record, record: Record) -> Record:
+    """Turn names with dots into objects, merged with those of the record."""
+    result: Record = {}
+    for name, entry in value.items():
+        outer, *steps = name.split(".")
+        merged = _with(result.get(outer, record.get(outer, {})), steps, entry) if steps else None
+        if merged is None:
+            result[name] = entry
+        else:
+            result[outer] = merged
+    return result
+
+
+def _with(value: Any, steps: list[str], entry: Any) -> Record | None:
+    """Return a copy of an object with an entry at a path; None where something else stands in the way."""
+    if not isinstance(value, dict):
+        return None
+    step, *rest = steps
+    if not rest:
+        return None if step in value else {**value, step: entry}
+    inner = _with(value.get(step, {}), rest, entry)
+    return None if inner is None else {**value, step: inner}
 
 
 def _renamed(value: Record, record: Record) -> Record:

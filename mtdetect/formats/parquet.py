@@ -1,33 +1,242 @@
-"""Parquet, for training rows only: whole records, read through pyarrow where that is installed."""
+"""Parquet, read batch by batch through pyarrow: columns keep their types and values exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtdetect.errors import InputError, MissingExtraError
-from mtdetect.formats.base import Record
+from mtdetect.formats.base import Chunk, Record, RowReader, unique_names
+from mtdetect.formats.source import CHUNK_ROWS, Source
+from mtdetect.formats.txt import invalid_utf8
+
+if TYPE_CHECKING:
+    import pyarrow
+
+CODEC = b"mtdetect.codec"
+"""Key of the compression in the metadata of the schema that is a reader's preamble."""
+
+_BATCH_BYTES = 4 * 1024 * 1024  # of values, by the file's own figures: fewer rows a batch where rows are long
 
 
-def parquet_rows(path: Path) -> Iterator[Record]:
-    """Yield the rows of a Parquet file as dictionaries.
+class ParquetReader(RowReader):
+    """Reads Parquet files; ``text_column`` may be a dotted path into structs.
 
     Raises:
-        InputError: the file cannot be read as Parquet.
+        InputError: the file is no Parquet, or has no such text column.
         MissingExtraError: pyarrow is not installed.
+    """
+
+    format_name = "parquet"
+
+    def __init__(self, source: Source, text_column: str | None) -> None:
+        super().__init__(source, text_column)
+        arrow = load_pyarrow(source.name)
+        if source.compressed:
+            raise InputError(f"{source.name}: Parquet is compressed inside; decompress this file first")
+        self._spooled: BinaryIO | None = None
+        if source.path is None or source.size is None:  # a pipe: Parquet is read from its end
+            self._spooled = tempfile.TemporaryFile()  # noqa: SIM115  closed with the reader
+            for block in source.blocks():
+                self._spooled.write(block)
+            self._spooled.seek(0)
+        try:
+            self._file = arrow.parquet.ParquetFile(
+                self._spooled or source.path, pre_buffer=False, buffer_size=1024 * 1024
+            )
+            schema = self._file.schema_arrow
+        except (arrow.ArrowException, OSError) as error:
+            raise self._unreadable(0, error) from error
+        self._read = 0
+        self.columns = unique_names(schema.names)
+        self._steps = self._steps_to_text(schema)
+        codec = "NONE"
+        if self._file.num_row_groups and schema.names:
+            codec = self._file.metadata.row_group(0).column(0).compression
+        self.preamble = bytes(schema.with_metadata({**(schema.metadata or {}), CODEC: codec.encode()}).serialize())
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Yield chunks; a text that is no UTF-8 carries an error."""
+        arrow = load_pyarrow(self.source.name)
+        batches = self._file.iter_batches(batch_size=self._batch_rows(), use_threads=False)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (arrow.ArrowException, OSError) as error:
+                raise self._unreadable(self._read, error) from error
+            if batch is None:
+                return
+            texts, errors = self._texts(batch)
+            rows = range(self._read + 1, self._read + 1 + len(batch))
+            self._read += len(batch)
+            assert self.columns is not None
+            records = ArrowRecords(batch, self.columns)
+            yield ArrowChunk(self.source.name, rows, [b""] * len(batch), texts, records, errors, (), batch)
+
+    @property
+    def consumed(self) -> int:
+        """Bytes read, by the share of rows."""
+        rows: int = self._file.metadata.num_rows
+        return (self.source.size or 0) * self._read // max(rows, 1)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        if self._spooled is not None:
+            self._spooled.close()
+        super().close()
+
+    def _unreadable(self, row: int, error: Exception) -> InputError:
+        detail = (str(error).splitlines() or ["damaged"])[0]
+        place = f", after row {row}" if row else ""
+        return InputError(f"{self.source.name}{place}: not readable as Parquet ({detail}); check the file")
+
+    def _batch_rows(self) -> int:
+        metadata = self._file.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        longest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
+        return max(16, min(CHUNK_ROWS, int(_BATCH_BYTES / max(longest, 1.0))))
+
+    def _steps_to_text(self, schema: pyarrow.Schema) -> list[str | int]:
+        """Return the way to the text column: its position, then names of struct fields."""
+        types = load_pyarrow(self.source.name).types
+        column = self.text_column
+        if column is None:
+            return []
+        assert self.columns is not None
+        first, inner = column, list[str]()
+        while first not in self.columns and "." in first:
+            first, step = first.rsplit(".", 1)
+            inner.insert(0, step)
+        if first in self.columns:
+            position = self.columns.index(first)
+            kind = schema.field(position).type
+            for step in inner:
+                names = [field.name for field in kind] if types.is_struct(kind) else []
+                kind = kind.field(names.index(step)).type if names.count(step) == 1 else None
+                if kind is None:
+                    break
+            if kind is not None:
+                value = kind.value_type if types.is_dictionary(kind) else kind
+                if is_text(types, value):
+                    return [position, *inner]
+                raise InputError(f'{self.source.name}: "{column}" is {kind}, not text; name it with --text-column')
+        shown = ", ".join(self.columns[:12])
+        raise InputError(f'{self.source.name}: no column "{column}" (columns: {shown}); name it with --text-column')
+
+    def _texts(self, batch: pyarrow.RecordBatch) -> tuple[list[str | None], dict[int, str]]:
+        arrow = load_pyarrow(self.source.name)
+        if not self._steps:
+            return [None] * len(batch), {}
+        column = batch.column(self._steps[0])
+        if len(self._steps) > 1:
+            column = arrow.compute.struct_field(column, self._steps[1:])
+        if arrow.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if batch.nbytes > self.source.max_row_bytes:
+            longest = arrow.compute.max(arrow.compute.binary_length(column)).as_py()
+            if (longest or 0) > self.source.max_row_bytes:
+                raise self.source.too_long()
+        errors: dict[int, str] = {}
+        return _strings(column, errors), errors
+
+
+class ArrowRecords(Sequence[Record]):
+    """The rows of a batch as dictionaries, made when they are first asked for.
+
+    Args:
+        batch: N rows.
+        columns: distinct names for its columns.
+    """
+
+    def __init__(self, batch: pyarrow.RecordBatch, columns: Sequence[str]) -> None:
+        self._batch, self._columns = batch, columns
+        self._rows: list[Record] | None = None
+
+    def __len__(self) -> int:
+        return len(self._batch)
+
+    def __getitem__(self, position: Any) -> Any:
+        if self._rows is None:
+            values = [_values(column) for column in self._batch.columns]
+            rows = zip(*values, strict=True) if values else ((),) * len(self)
+            self._rows = [dict(zip(self._columns, row, strict=True)) for row in rows]
+        return self._rows[position]
+
+
+@dataclass(slots=True)
+class ArrowChunk(Chunk):
+    """A chunk that keeps its rows as Arrow has them.
+
+    Attributes:
+        batch: N rows with all columns.
+    """
+
+    batch: pyarrow.RecordBatch | None = None
+
+    def select(self, keep: Sequence[int]) -> Chunk:
+        """Return a chunk of the rows at the given positions, in that order."""
+        assert self.batch is not None
+        assert isinstance(self.records, ArrowRecords)
+        batch = self.batch.take(load_pyarrow(self.source).array(keep, "int64"))
+        part = Chunk.select(self, keep)
+        records = ArrowRecords(batch, self.records._columns)
+        return ArrowChunk(part.source, part.rows, part.raws, part.texts, records, part.errors, part.rebuilt, batch)
+
+
+def load_pyarrow(name: str) -> Any:
+    """Return pyarrow with the parts of it that are used here.
+
+    Raises:
+        MissingExtraError: it is not installed; ``name`` is what needs it.
     """
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingExtraError(f"{path}: Parquet needs one more package: pip install 'mtdetect[parquet]'") from error
-    row = 0
+        raise MissingExtraError(f"{name}: Parquet needs one more package: pip install 'mtdetect[parquet]'") from error
+    return pyarrow
+
+
+def is_text(types: Any, kind: pyarrow.DataType) -> bool:
+    """Tell whether values of a type can be text; bytes can."""
+    checks = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_string_view)
+    return any(check(kind) for check in checks)
+
+
+def _strings(column: pyarrow.Array, errors: dict[int, str]) -> list[str | None]:
+    """Return the strings of a column of text; what is no UTF-8 becomes None and an error."""
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=4096):
-                for record in batch.to_pylist():
-                    row += 1
-                    yield record
-    except (pyarrow.ArrowException, OSError) as error:
-        detail = str(error).splitlines()[0]
-        raise InputError(f"{path}, after row {row}: not readable as Parquet ({detail}); check the file") from error
+        values = column.to_pylist()
+    except UnicodeDecodeError:
+        values = column.cast("large_binary").to_pylist()
+    texts: list[str | None] = []
+    for value in values:
+        if isinstance(value, bytes):
+            try:
+                value = value.decode()
+            except UnicodeDecodeError as error:
+                errors[len(texts)] = invalid_utf8(error)
+                value = None
+        texts.append(value)
+    return texts
+
+
+def _values(column: pyarrow.Array) -> list[Any]:
+    """Return the values of a column for output in another format; what Python has no value for becomes text."""
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):  # no UTF-8; nanoseconds; dates beyond the year 9999
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pyarrow.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError as error:
+        return error.object.decode(errors="replace")
+    except (ValueError, OverflowError):
+        return str(scalar)

@@ -43,6 +43,7 @@ class Source:
         name: what messages call the input.
         size: bytes on disk, or None where that is unknown (a pipe).
         consumed: bytes read so far, before decompression.
+        compressed: whether the bytes are compressed on disk.
         bom: the UTF-8 byte-order mark the data started with, or ``b""``.
         head: the first decompressed bytes, after the mark (for guessing the format).
 
@@ -56,6 +57,7 @@ class Source:
         self.name = str(path) if path is not None else "standard input"
         self.size: int | None = None
         self.consumed = 0
+        self.compressed = False
         self._owned = stream is None and path is not None
         self._stream = stream if stream is not None else self._open(path)
         try:
@@ -88,6 +90,7 @@ class Source:
         kind = compression_of(first)
         if kind is None:
             return chain([first], blocks)
+        self.compressed = True
         return decompressed(first, _Counted(self), kind, self.name)
 
     def _start(self) -> tuple[bytes, bytes]:
@@ -105,6 +108,10 @@ class Source:
         head = head[len(bom) :]
         self._blocks = chain([head], self._blocks)
         return bom, head
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes as they are, without a byte-order mark."""
+        return self._blocks
 
     def line_batches(self) -> Iterator[list[bytes]]:
         r"""Yield lists of at most ``CHUNK_ROWS`` lines with their ``\n``; only the last line may lack it.
@@ -128,13 +135,24 @@ class Source:
                 data = b"".join(parts)
                 cut = data.rfind(b"\n") + 1
                 parts, size, has_line = [data[cut:]], len(data) - cut, False
-                yield from _batches(data[:cut])
+                yield from self._bounded(data[:cut])
         except InputError as error:
             failure = error
         data = b"".join(parts)
         if failure is not None:  # the unfinished last line is not a row
             yield from _batches(data[: data.rfind(b"\n") + 1])
             raise failure
+        yield from self._bounded(data)
+
+    def _bounded(self, data: bytes) -> Iterator[list[bytes]]:
+        """Yield lines up to the first that is too long, which is an error."""
+        if len(data) > self.max_row_bytes:  # most blocks as a whole are shorter
+            start = 0
+            for line in BytesIO(data):
+                if len(line) > self.max_row_bytes:
+                    yield from _batches(data[:start])
+                    raise self.too_long()
+                start += len(line)
         yield from _batches(data)
 
     def too_long(self) -> InputError:

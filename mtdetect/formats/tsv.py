@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import Chunk, Record, RowReader
-from mtdetect.formats.delimited import DelimitedWriter, field_count_error, fit, header_columns
+from mtdetect.formats.base import Chunk
+from mtdetect.formats.delimited import DelimitedReader, DelimitedWriter, header_columns
 from mtdetect.formats.source import Source
-from mtdetect.formats.txt import invalid_utf8, strip_line_end
+from mtdetect.formats.txt import decoded_lines, invalid_utf8, strip_line_end
 
 
-class TsvReader(RowReader):
+class TsvReader(DelimitedReader):
     """Reads rows of tab-separated fields. Blank lines are no rows, unless there is only one column.
 
     Raises:
@@ -22,6 +22,7 @@ class TsvReader(RowReader):
     """
 
     format_name = "tsv"
+    delimiter = "\t"
 
     def __init__(self, source: Source, text_column: str | None) -> None:
         super().__init__(source, text_column)
@@ -51,35 +52,25 @@ class TsvReader(RowReader):
             yield chunk
 
     def _chunk(self, lines: list[bytes], first: int) -> Chunk:
-        columns = self.columns or ()
-        width = len(columns)
-        text_at = columns.index(self.text_column) if self.text_column is not None else None
         raws: list[bytes] = []
-        texts: list[str | None] = []
-        records: list[Record] = []
+        rows: list[tuple[str, ...]] = []
         errors: dict[int, str] = {}
-        rebuilt: set[int] = set()
+        wide = len(self.columns or ()) > 1
+        whole = decoded_lines(lines)
+        if whole is not None and (not wide or "" not in whole):
+            return self.chunk(first, lines, [tuple(text.split("\t")) for text in whole], errors)
         for line in lines:
             body = strip_line_end(line)
-            if not body and width > 1:
+            if not body and wide:
                 continue
-            error = None
             try:
                 fields = body.decode().split("\t")
             except UnicodeDecodeError as problem:
-                fields, error = body.decode(errors="replace").split("\t"), invalid_utf8(problem)
-            if error is None and len(fields) != width:
-                error = field_count_error(len(fields), width)
-            if error is None:
-                records.append(dict(zip(columns, fields, strict=True)))
-                texts.append(fields[text_at] if text_at is not None else None)
-            else:
-                errors[len(raws)] = error
-                rebuilt.add(len(raws))
-                records.append(fit(fields, columns, "\t"))
-                texts.append(None)
+                errors[len(raws)] = invalid_utf8(problem)
+                fields = body.decode(errors="replace").split("\t")
+            rows.append(tuple(fields))
             raws.append(line)
-        return Chunk(self.source.name, range(first, first + len(raws)), raws, texts, records, errors, rebuilt)
+        return self.chunk(first, raws, rows, errors)
 
 
 class TsvWriter(DelimitedWriter):

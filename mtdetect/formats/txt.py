@@ -21,19 +21,36 @@ class TxtReader(RowReader):
         first = 1
         for lines in self.source.line_batches():
             errors: dict[int, str] = {}
-            texts: list[str | None] = []
-            for position, line in enumerate(lines):
-                body = strip_line_end(line)
-                try:
-                    texts.append(body.decode())
-                except UnicodeDecodeError as error:
-                    errors[position] = invalid_utf8(error)
-                    texts.append(body.decode(errors="replace"))
+            texts: list[str | None] = list(decoded_lines(lines) or ())
+            if not texts:
+                for position, line in enumerate(lines):
+                    body = strip_line_end(line)
+                    try:
+                        texts.append(body.decode())
+                    except UnicodeDecodeError as error:
+                        errors[position] = invalid_utf8(error)
+                        texts.append(body.decode(errors="replace"))
             records = [{"text": text} for text in texts]
             for position in errors:
                 texts[position] = None
             yield Chunk(self.source.name, range(first, first + len(lines)), lines, texts, records, errors)
             first += len(lines)
+
+
+def decoded_lines(lines: list[bytes]) -> list[str] | None:
+    r"""Return N lines as text without their line ends, all at once; None where one is no UTF-8.
+
+    >>> decoded_lines([b"one\r\n", b"two"])
+    ['one', 'two']
+    """
+    try:
+        texts = b"".join(lines).decode().split("\n")
+    except UnicodeDecodeError:
+        return None
+    if not texts[-1]:
+        texts.pop()
+        return [text.removesuffix("\r") for text in texts]
+    return [*(text.removesuffix("\r") for text in texts[:-1]), texts[-1]]
 
 
 def strip_line_end(line: bytes) -> bytes:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from mtdetect import formats
-from mtdetect.formats.parquet import parquet_rows
 from mtdetect.training import corpus_check_rows as checks
 from mtdetect.training.corpus_check_form import FormCheck, check_form
 from mtdetect.training.corpus_check_rows import ERROR, NOTE, PROBLEM, Finding, Findings, short
@@ -128,10 +127,6 @@ def _usable(path: Path, split: str | None, found: Findings, unusable: dict[str, 
 
 def _numbered(path: Path) -> Iterator[tuple[int, dict[str, Any], str | None]]:
     """Yield row number, record and error of every row."""
-    if path.suffix.lower() == ".parquet":
-        for number, record in enumerate(parquet_rows(path), 1):
-            yield number, record, None
-        return
     reader = formats.open_rows(path, text_column=None)
     try:
         for chunk in reader:
