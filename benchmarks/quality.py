@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,6 +17,25 @@ BASELINES = ("characters", "words", "fasttext", "perplexity", "context-gain")
 PARTS = ("model", "leave_out", "ablation", "spans")
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+PLACES = {"--data": "CORPORA", "--cache": "CACHE", "--work": "WORK", "--model": "MODEL", "--previous": "OLD"}
+"""Options whose value says where things lie on one machine, and what a reader puts there."""
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """Return the command for others to run: places of this machine by what they are, files by their name."""
+    words = ["python", "benchmarks/quality.py"]
+    for word in arguments:
+        option, equals, value = word.partition("=")
+        if equals and option in PLACES:
+            word = f"{option}={PLACES[option]}"
+        elif words[-1] in PLACES:
+            word = PLACES[words[-1]]
+        elif "/" in word:
+            word = f"{option}={Path(value).name}" if equals else Path(word).name
+        words.append(word)
+    return shlex.join(words)
 
 
 @click.command()
@@ -115,7 +135,7 @@ def main(
         result = study.run(parts.split(","), chosen)
     except MtdetectError as error:
         raise click.ClickException(str(error)) from None
-    result["command"] = shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])
+    result["command"] = command_of(sys.argv[1:])
     result["machine"] = machine()
     text = study_markdown(result)
     click.echo(text)

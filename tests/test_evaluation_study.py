@@ -271,6 +271,8 @@ def test_the_study_runs_from_one_command_and_goes_on_where_it_stopped(tmp_path: 
     assert "### What it was built for" in done.stdout
     assert "| language: Russian | sentence |" in done.stdout
     study = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))
+    assert study["command"].startswith("python benchmarks/quality.py --data CORPORA --recipe recipe.toml --work WORK ")
+    assert str(tmp_path) not in study["command"]  # places of one machine mean nothing to others
     (one,) = study["leave_out"]
     (found,) = [s for s in one["evaluation"]["levels"]["sentence"]["sets"] if s["kind"] == "held_out"]
     assert {"left out", "seen"} <= set(found["scorers"])
