@@ -72,12 +72,36 @@ def _tsv(rows: Sequence[tuple[str, object]], end: str) -> bytes:
     return ("id\ttext" + end + end.join(f"{other}\t{text}" for text, other in rows)).encode("utf-8", "replace")
 
 
+def _parquet(rows: Sequence[tuple[str, object]]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    texts = [text.encode("utf-8", "replace").decode() for text, _ in rows]
+    table = pyarrow.table({"id": [ascii(other) for _, other in rows], "text": pyarrow.array(texts, pyarrow.string())})
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(table, out)
+    return out.getvalue()
+
+
+def _warc(rows: Sequence[tuple[str, object]]) -> bytes:
+    records = []
+    for number, (text, _) in enumerate(rows):
+        body = text.encode("utf-8", "replace")
+        kind = "conversion" if number % 2 else "resource"
+        head = f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:{number}>\r\nContent-Type: text/plain\r\n"
+        head += f"WARC-Target-URI: http://a.b/{number}\r\nWARC-Date: 2026-01-01T00:00:00Z\r\n"
+        records.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body + b"\r\n\r\n")
+    return b"".join(records)
+
+
 rows = st.lists(st.tuples(cell, value), max_size=12)
 line_end = st.sampled_from(("\n", "\r\n", "\r"))
 content = st.one_of(
     st.builds(_jsonl, rows, st.booleans()),
     st.builds(_csv, rows, line_end),
     st.builds(_tsv, rows, line_end),
+    st.builds(_parquet, rows),
+    st.builds(_warc, rows),
     st.lists(cell, max_size=20).map(lambda lines: "\n".join(lines).encode("utf-8", "replace")),
     st.lists(
         st.sampled_from(('"', "a", ",", "\n", "\r", '","', '""', "text", "{", "}", "[", ":", "\\", "\t")), max_size=60
@@ -141,6 +165,8 @@ def file_seeds() -> list[bytes]:
         _tsv(rows, "\n"),
         "\n".join(lines).encode("utf-8", "replace"),
         b"text\n",
+        _parquet(rows),
+        _warc(rows),
     )
     return [
         bytes((format, compression, 0)) + body

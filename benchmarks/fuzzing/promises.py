@@ -19,7 +19,7 @@ import numpy as np
 import mtdetect
 from mtdetect.detector import Detector
 from mtdetect.errors import InputError
-from mtdetect.formats import FORMATS, Chunk, open_rows
+from mtdetect.formats import FORMATS, Chunk, RowReader, free_names, open_rows, open_writer
 from mtdetect.text import split_sentences
 
 Target = Callable[[bytes], int]
@@ -121,7 +121,7 @@ def verdicts(data: bytes) -> int:
     return len(texts)
 
 
-FORMAT_NAMES = ("csv", "jsonl", "tsv", "txt")
+FORMAT_NAMES = ("csv", "jsonl", "tsv", "txt", "parquet", "warc")
 """In the order of the first byte of a reader's input: kept failures depend on it."""
 
 COMPRESSIONS: tuple[Callable[[bytes], bytes], ...] = (
@@ -204,27 +204,27 @@ def _check_bytes(plain: bytes, preamble: bytes, chunks: Sequence[Chunk], broken:
     promise(broken or not plain[at:].strip(), "the last rows are not lost", LostRowError)
 
 
-def check_writers(format: str, reader: object, chunks: Sequence[Chunk]) -> None:
+def check_writers(format: str, reader: RowReader, chunks: Sequence[Chunk]) -> None:
     """Write rows with an added column in every format and read them back."""
-    columns = reader.columns or tuple(dict.fromkeys(name for c in chunks for r in c.records for name in r))  # type: ignore[attr-defined]
+    columns = reader.columns or tuple(dict.fromkeys(name for c in chunks for r in c.records for name in r))
     texts = [text for chunk in chunks for text in chunk.texts]
     bad = [at in chunk.errors for chunk in chunks for at in range(len(chunk))]
-    column = reader.text_column or "text"  # type: ignore[attr-defined]
-    for name in ("jsonl", "csv", "tsv"):
-        make = FORMATS[name].writer
-        assert make is not None
+    column = reader.text_column or "text"
+    for name in ("jsonl", "csv", "tsv", "parquet"):
         out = io.BytesIO()
-        added = mtdetect.formats.free_names(["score"], columns)
+        added = free_names(["score"], columns)
+        same = name == format
         try:
-            writer = make(out, columns, added, reader.preamble if name == format else b"")  # type: ignore[attr-defined]
+            writer = open_writer(name, out, columns, added, reader if same else None)
             for chunk in chunks:
                 kept = chunk.rebuilt
-                if name != format:
+                if not same:
                     chunk.rebuilt = range(len(chunk))
                 writer.write(chunk, [dict.fromkeys(added, 0.5)] * len(chunk))
                 chunk.rebuilt = kept
-        except InputError:
-            promise(name != "jsonl", "JSON lines hold any row")
+            writer.close()
+        except InputError as error:
+            promise(name != "jsonl" and "\n" not in str(error), "JSON lines hold any row")
             continue
         again = [r for c in open_rows(None, name, None, stream=io.BytesIO(out.getvalue())) for r in c.records]
         promise(len(again) == len(texts), f"as many rows written as read ({name})", LostRowError)
