@@ -88,6 +88,15 @@ model_option = click.option(
     "--model", type=MODEL_FOLDER, metavar="DIR", help="Model folder; the shipped model if not given."
 )
 
+false_positive_rate_option = click.option(
+    "--false-positive-rate",
+    type=PERCENT,
+    default="1%",
+    show_default=True,
+    metavar="RATE",
+    help="Flag so much that this share of clean English would be flagged.",
+)
+
 
 def level_option(default: str) -> Callable[[Command], Command]:
     """Add ``--level`` with the default of the command."""

@@ -14,7 +14,7 @@ from mtdetect.cli.group import EXIT_UNREADABLE
 from mtdetect.cli.options import (
     IN_FILES,
     OUT_FILE,
-    PERCENT,
+    false_positive_rate_option,
     input_options,
     input_paths,
     load_detector,
@@ -39,14 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=OUT_FILE, required=True, metavar="FILE", help="Write the page here (- for stdout)."
 )
-@click.option(
-    "--false-positive-rate",
-    type=PERCENT,
-    default="1%",
-    show_default=True,
-    metavar="RATE",
-    help="Flag so much that this share of clean English would be flagged.",
-)
+@false_positive_rate_option
 @click.option(
     "--title-column",
     default="title",

@@ -16,8 +16,8 @@ from mtdetect.cli.group import EXIT_UNREADABLE
 from mtdetect.cli.options import (
     IN_FILES,
     OUT_FILE,
-    PERCENT,
     check_shard_options,
+    false_positive_rate_option,
     formulas_option,
     input_files,
     input_options,
@@ -194,14 +194,7 @@ class ScoreTask:
 )
 @click.option("-o", "--output", type=OUT_FILE, metavar="FILE", help="Write here instead of standard output.")
 @shard_options
-@click.option(
-    "--false-positive-rate",
-    type=PERCENT,
-    default="1%",
-    show_default=True,
-    metavar="RATE",
-    help="Flag so much that this share of clean English would be flagged.",
-)
+@false_positive_rate_option
 @click.option("--reasons/--no-reasons", default=True, show_default=True, help="Say why rows are flagged.")
 @click.option("--split", is_flag=True, help="Cut every row into sentences: one output row each.")
 @click.option(
