@@ -11,8 +11,8 @@ from scipy.stats import binomtest
 
 from mtdetect.errors import PolicyError
 from mtdetect.gate import Baseline, Batch, Decision, Policy
-from mtdetect.gate.baseline import exact_interval
 from mtdetect.gate.metrics import prometheus_text
+from mtdetect.interval import exact_interval
 
 USUAL = Baseline(10_000, 100, "document", Policy().fingerprint, "model")
 
@@ -73,7 +73,7 @@ def test_drift_needs_evidence(passed: int, rejected: int, alarm: bool) -> None:
 
 @given(st.integers(0, 400), st.integers(0, 400), st.sampled_from([0.5, 0.9, 0.99, 0.999]))
 def test_intervals_are_exact(found: int, rest: int, confidence: float) -> None:
-    low, high = exact_interval(found, found + rest, confidence)
+    low, high = exact_interval(found, found + rest, (1 - confidence) / 2)
     if found + rest:
         known = binomtest(found, found + rest).proportion_ci(confidence, "exact")
         assert (low, high) == pytest.approx((known.low, known.high), abs=1e-12)

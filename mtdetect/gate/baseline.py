@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
-from scipy.special import betaincinv
 
 from mtdetect.errors import PolicyError
 from mtdetect.gate.rules import shown
+from mtdetect.interval import exact_interval
 from mtdetect.verdict import Level
 
 FORMAT = 1
@@ -127,21 +127,9 @@ class Baseline:
         There is an alarm when the exact (Clopper-Pearson) intervals of the two shares lie apart by more than
         the tolerance. Chance alone does that to fewer than 1 - confidence of all batches, however small.
         """
-        low, high = exact_interval(rejected, rows, confidence)
-        usual_low, usual_high = exact_interval(self.rejected, self.rows, confidence)
+        tail = (1 - confidence) / 2
+        low, high = exact_interval(rejected, rows, tail)
+        usual_low, usual_high = exact_interval(self.rejected, self.rows, tail)
         alarm = low > usual_high + tolerance or high < usual_low - tolerance
         share = rejected / rows if rows else 0.0
         return Drift(alarm, share, low, high, self.rejected / self.rows, usual_low, usual_high)
-
-
-def exact_interval(found: int, total: int, confidence: float) -> tuple[float, float]:
-    """Return the Clopper-Pearson interval of a share, ``found`` of ``total``; (0, 1) if there is nothing to count.
-
-    >>> low, high = exact_interval(1, 1, 0.99)
-    >>> round(low, 4), high
-    (0.005, 1.0)
-    """
-    tail = (1 - confidence) / 2
-    low = float(betaincinv(found, total - found + 1, tail)) if found else 0.0
-    high = float(betaincinv(found + 1, total - found, 1 - tail)) if found < total else 1.0
-    return low, high

@@ -19,6 +19,7 @@ from mtdetect.classifier import probability
 from mtdetect.detector import Detector
 from mtdetect.document import document_features
 from mtdetect.errors import InputError
+from mtdetect.interval import exact_interval
 from mtdetect.text import split_sentences
 from mtdetect.training.model_card import model_card
 from mtdetect.training.sentence_classifier import sentence_evidence
@@ -165,12 +166,6 @@ def true_rate(above: int, texts: int) -> tuple[float, float]:
     return low, float(beta.ppf(0.975, max(above, 1), texts - max(above, 1) + 1))
 
 
-def observed_share(count: int, texts: int) -> tuple[float, float]:
-    """Return the 95% Clopper-Pearson interval of a share that was counted."""
-    low = float(beta.ppf(0.025, count, texts - count + 1)) if count else 0.0
-    return low, float(beta.ppf(0.975, count + 1, texts - count)) if count < texts else 1.0
-
-
 def needed(false_positive_rate: float) -> int:
     """Return how many clean texts a threshold for this rate takes.
 
@@ -277,7 +272,7 @@ def _result(
     return {
         "texts": len(logits),
         "old_threshold": old,
-        "old_rate": _interval(reached, len(logits), observed_share(reached, len(logits))),
+        "old_rate": _interval(reached, len(logits), exact_interval(reached, len(logits))),
         "threshold": float(probability(np.array([logit]))[0]),
         "rate": _interval(above, len(logits), true_rate(above, len(logits))),
         "measured_from": ABOVE / len(logits),
@@ -295,7 +290,7 @@ def doubts(detector: Detector, clean: CleanText, scores: CleanScores) -> list[st
     given = probability(logits)
     for rate in _DOUBTED_RATES if len(logits) else ():
         count = int((given >= np.float32(detector.threshold("sentence", rate))).sum())
-        low, high = observed_share(count, len(logits))
+        low, high = exact_interval(count, len(logits))
         if low > SUSPICIOUS * rate:
             worst = np.argsort(-logits, kind="stable")[:_WORST]
             shown = "".join(f"\n    {given[i]:.3f}  {_short(scores.sentences[i])}" for i in worst)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtdetect.detector import Detector
+from mtdetect.interval import exact_interval
 from mtdetect.training import metrics
-from mtdetect.training.calibration import CleanScores, observed_share
+from mtdetect.training.calibration import CleanScores
 from mtdetect.training.comparison import WORSE
 from mtdetect.training.documents import assemble
 from mtdetect.training.evaluation_sets import build, evaluation_rows
@@ -108,7 +109,7 @@ def false_positives_on_clean(detector: Detector, clean: CleanScores, limit: floa
         if len(logits) >= SMALLEST_SET:
             threshold = detector.threshold(level, limit)
             count = int((logits >= np.log(threshold / (1 - threshold)) - 1e-9).sum())
-            low, high = observed_share(count, len(logits))
+            low, high = exact_interval(count, len(logits))
             share = metrics.Interval(count / len(logits), low, high, len(logits))
             measured.append(FalsePositives(level, "the clean text", share, limit))
     return measured
