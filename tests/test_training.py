@@ -17,13 +17,14 @@ from mtdetect import artifact
 from mtdetect.cli import main
 from mtdetect.errors import InputError
 from mtdetect.training import train
+from mtdetect.training.evaluation_stages import Stages
 from mtdetect.training.pairing import pair_weights
 from mtdetect.training.recipe import RECIPES, read_recipe
 from mtdetect.training.rows import Rows, rows_from_records
 from mtdetect.training.sentence_classifier import Sample, badly_rated
 from mtdetect.training.splits import content_groups, prepare
 from mtdetect.training.thresholds import RATES, threshold_table
-from mtdetect.training.train import STEPS, Stages
+from mtdetect.training.train import STEPS
 
 SAMPLE = Path(__file__).parent.parent / "training_data" / "sample.jsonl"
 
@@ -86,7 +87,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules[Stages.__module__], "fit_document", interrupted)
+    monkeypatch.setattr(sys.modules[train.__module__], "fit_document", interrupted)
     command = ["train", str(SAMPLE), "--out", str(tmp_path / "m")]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 130
@@ -101,7 +102,7 @@ def test_progress_tells_the_step_and_the_time_left(monkeypatch: pytest.MonkeyPat
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     said: list[str] = []
-    stages = Stages(None, ["pieces", "lexicon", "piece-model"], said.append)
+    stages = Stages(None, said.append, {name: STEPS[name] for name in ("pieces", "lexicon", "piece-model")})
 
     def takes(seconds: float) -> None:
         nonlocal now

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
@@ -22,6 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from mtdetect import formats
 from mtdetect.errors import InputError
 from mtdetect.text import split_sentences
+from mtdetect.training.evaluation_stages import Stages
 from mtdetect.training.recipe import Recipe, Source
 from mtdetect.training.roundtrip import Options, generate
 from mtdetect.training.rows import Rows, concatenate, rows_from_records
@@ -87,19 +87,13 @@ def load_corpus(recipe: Recipe, data: Path, cache: Path | None = None) -> Rows:
         InputError: a source file is missing or broken.
     """
     files = [locate_source(source, data, cache) for source in recipe.sources]
-    kept = None
-    if cache is not None:
-        stamp = [(file.name, file.stat().st_size) for file in files]
-        kept = cache / f"corpus-{joblib.hash((recipe.corpus_key(), stamp))}.joblib"
-        if kept.is_file():
-            rows: Rows = joblib.load(kept)
-            return licensed(rows, recipe.licences)
-    parts = [_read(source, file) for source, file in zip(recipe.sources, files, strict=True)]
-    rows = prepare(concatenate(parts), recipe)
-    if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        joblib.dump(rows, kept.with_suffix(".part"))
-        kept.with_suffix(".part").replace(kept)
+    stamp = [(file.name, file.stat().st_size) for file in files]
+
+    def read() -> Rows:
+        parts = [_read(source, file) for source, file in zip(recipe.sources, files, strict=True)]
+        return prepare(concatenate(parts), recipe)
+
+    rows = Stages(cache).run("corpus", (recipe.corpus_key(), stamp), read)
     return licensed(rows, recipe.licences)
 
 

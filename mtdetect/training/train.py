@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import platform
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import joblib
 
@@ -20,6 +19,7 @@ from mtdetect.errors import InputError
 from mtdetect.model import feature_list, load_model, resource_arrays
 from mtdetect.training.document_classifier import clean_rows, fit_document, thresholds
 from mtdetect.training.evaluation import evaluate
+from mtdetect.training.evaluation_stages import Stages
 from mtdetect.training.model_card import model_card
 from mtdetect.training.recipe import Recipe, read_recipe
 from mtdetect.training.resources import learn_resources
@@ -27,62 +27,11 @@ from mtdetect.training.rows import Rows, concatenate, rows_from_records
 from mtdetect.training.sentence_classifier import Report, calibrated_sentence, fit_heads, require_both_sides
 from mtdetect.training.splits import load_corpus, locate_source, prepare
 
-T = TypeVar("T")
-
-
 STEPS = {
     "pieces": 103, "lexicon": 40, "piece-model": 171, "class-model": 138, "expert-characters": 60, "expert-words": 67,
     "heads": 60, "calibration": 15, "documents": 30, "thresholds": 15, "measure": 100,
 }  # fmt: skip
 """Steps of a run in their order, and what each costs beside the others (seconds of one run of the default recipe)."""
-
-_SHORTEST_FORECAST = 5.0
-
-
-class Stages:
-    """Steps of a training run, kept on disk so that a stopped run goes on where it was.
-
-    Args:
-        folder: where finished steps are kept, or None.
-        steps: names of the steps to come, in order; each a key of :data:`STEPS`.
-        report: takes progress lines.
-    """
-
-    def __init__(self, folder: Path | None, steps: Sequence[str], report: Report) -> None:
-        self.folder, self.steps, self.report, self.began = folder, list(steps), report, time.monotonic()
-        self._spent = self._cost = 0.0  # of steps that were run, not taken from the folder
-
-    def run(self, name: str, key: object, make: Callable[[], T]) -> T:
-        """Return the result of a step: from the folder when the same step was finished before."""
-        file = None if self.folder is None else self.folder / f"{name}-{joblib.hash(key)}.joblib"
-        if file is not None and file.is_file():
-            self.report(f"{self._clock(name)}: taken from {file}")
-            kept: T = joblib.load(file)
-            return kept
-        self.report(f"{self._clock(name)} ...{self._forecast(name)}")
-        start = time.monotonic()
-        result = make()
-        self._spent += time.monotonic() - start
-        self._cost += STEPS[name]
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            joblib.dump(result, file.with_suffix(".part"))
-            file.with_suffix(".part").replace(file)
-        self.report(f"{self._clock(name)}: done")
-        return result
-
-    def _clock(self, name: str) -> str:
-        elapsed = int(time.monotonic() - self.began)
-        return f"[{elapsed:5d} s] {self.steps.index(name) + 1} of {len(self.steps)} {name}"
-
-    def _forecast(self, name: str) -> str:
-        """Tell the time left, by the pace of the steps so far."""
-        if not self._cost:
-            return ""
-        left = sum(STEPS[step] for step in self.steps[self.steps.index(name) :]) * self._spent / self._cost
-        if left < _SHORTEST_FORECAST:
-            return " a few seconds left"
-        return f" about {left:,.0f} s left" if left < 100 else f" about {left / 60:,.0f} min left"
 
 
 def train(
@@ -123,7 +72,8 @@ def train(
     plan = recipe if isinstance(recipe, Recipe) else read_recipe(recipe if recipe is not None else Path("small"))
     learnt = list(STEPS)[:6] if plan.resources is not None else []
     kept = None if prepared is not None else state or cache
-    stages = Stages(kept, [*learnt, *list(STEPS)[6 : None if measure else -1]], report)
+    steps = [*learnt, *list(STEPS)[6 : None if measure else -1]]
+    stages = Stages(kept, report, {name: STEPS[name] for name in steps})
     corpus, sources = (prepared, []) if prepared is not None else _corpus(rows, plan, data, cache)
     report(f"{len(corpus):,} rows, {int((corpus.label == 1).sum()):,} of them machine translation")
     files = [(source["file"], source["sha256"]) for source in sources]
