@@ -11,7 +11,7 @@ from mtdetect.cli.options import short_scores
 from mtdetect.cli.score import UNREADABLE
 from mtdetect.errors import InputError
 from mtdetect.formats import FORMATS, Chunk, Record, RowReader, free_names, open_writer
-from mtdetect.formats.base import shown_names
+from mtdetect.formats.base import shown_names, value_at
 
 if TYPE_CHECKING:
     from mtdetect.gate import Action, Decision
@@ -99,27 +99,17 @@ class Sources:
     """
 
     def __init__(self, column: str, reader: RowReader) -> None:
-        self._path = column.split(".")
         self._column = column
         name = reader.source.name
         if reader.columns is None and FORMATS[reader.format_name].writer is None:
             raise InputError(f"{name}: {reader.format_name} has no columns, so that no row has a source of its own")
-        if reader.columns is not None and self._path[0] not in reader.columns and column not in reader.columns:
+        if reader.columns is not None and column.split(".")[0] not in reader.columns and column not in reader.columns:
             shown = shown_names(reader.columns)
             raise InputError(f'{name}: no column "{column}" (columns: {shown}); name it with --source-column')
 
     def of(self, chunk: Chunk) -> list[str | None]:
         """Return the source of each row, None where it has none."""
-        return [_as_name(self._find(record)) for record in chunk.records]
-
-    def _find(self, record: Record) -> Any:
-        value: Any = record.get(self._column)
-        if value is not None:
-            return value
-        value = record
-        for step in self._path:
-            value = value.get(step) if isinstance(value, dict) else None
-        return value
+        return [_as_name(value_at(record, self._column)) for record in chunk.records]
 
 
 def _as_name(value: Any) -> str | None:

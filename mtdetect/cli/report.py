@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -27,7 +27,8 @@ from mtdetect.cli.options import (
 )
 from mtdetect.cli.progress import Progress
 from mtdetect.cli.stream import Inputs, in_order
-from mtdetect.formats import Chunk
+from mtdetect.formats import Chunk, Record
+from mtdetect.formats.base import value_at
 from mtdetect.formats.output import Output
 
 if TYPE_CHECKING:
@@ -169,17 +170,13 @@ def _first_rows(chunks: Iterator[Chunk], limit: int | None) -> Iterator[Chunk]:
         yield chunk
 
 
-def _field(record: Mapping[str, Any], name: str) -> str:
+def _field(record: Record, name: str) -> str:
     """Return a field as text, empty where there is none; a dotted name reaches into nested objects.
 
     >>> _field({"page": {"title": "News"}, "id": 7}, "page.title"), _field({"id": 7}, "id"), _field({}, "title")
     ('News', '7', '')
     """
-    value: Any = record.get(name)
-    if value is None and "." in name:
-        value = record
-        for key in name.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
+    value = value_at(record, name)
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 

@@ -202,6 +202,20 @@ def kind_of(value: object) -> str:
     return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
 
 
+def value_at(record: Record, path: str, missing: Any = None) -> Any:
+    """Return the value of a column, or at a dotted path into nested objects; a column of that very name comes first.
+
+    >>> value_at({"page": {"title": "News"}}, "page.title"), value_at({"page.title": "Old"}, "page.title")
+    ('News', 'Old')
+    """
+    value: Any = record.get(path, missing)
+    if value is missing and "." in path:
+        value = record
+        for step in path.split("."):
+            value = value.get(step, missing) if isinstance(value, dict) else missing
+    return value
+
+
 def encodable(text: str) -> str:
     """Replace lone surrogates, which no encoding can hold, by U+FFFD; offsets stay the same."""
     return _SURROGATE.sub("\ufffd", text)

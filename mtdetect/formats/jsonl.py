@@ -8,7 +8,17 @@ from typing import Any
 
 import orjson
 
-from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowReader, RowWriter, encodable, kind_of, shown_names
+from mtdetect.formats.base import (
+    RAW_COLUMN,
+    Chunk,
+    Record,
+    RowReader,
+    RowWriter,
+    encodable,
+    kind_of,
+    shown_names,
+    value_at,
+)
 from mtdetect.formats.txt import invalid_utf8
 
 MAX_DEPTH = 500
@@ -167,11 +177,7 @@ def _array_hint(line: bytes) -> str:
 
 def _text_at(record: Record, column: str) -> tuple[str | None, str | None]:
     """Return the text at a dotted path, or why there is none; null is no text and no error."""
-    value: Any = record.get(column, _MISSING)
-    if value is _MISSING:
-        value = record
-        for step in column.split("."):
-            value = value.get(step, _MISSING) if isinstance(value, dict) else _MISSING
+    value = value_at(record, column, _MISSING)
     if value is _MISSING:
         fields = shown_names(record)
         return None, f'no field "{column}" (fields: {fields}); name the text field with --text-column'
