@@ -1,4 +1,4 @@
-"""Shared fixtures: the shipped model, loaded once."""
+"""Shared fixtures: the shipped model, loaded once, and the command line with the fake detector."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from fake_detector import FakeDetector
+from runs import Run
 
 import mtdetect
+from mtdetect.cli import main
 from mtdetect.detector import Detector
 
 CASES = Path(__file__).parent / "cases"
@@ -17,6 +21,19 @@ CASES = Path(__file__).parent / "cases"
 @pytest.fixture(scope="session")
 def detector() -> Detector:
     return mtdetect.load()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Call the command line with the fake detector in place of the shipped model."""
+    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
+
+    def call(*arguments: object, input: str | bytes | None = None) -> Result:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
+        assert "Traceback" not in result.output
+        return result
+
+    return call
 
 
 def load_cases(name: str) -> list[dict[str, Any]]:

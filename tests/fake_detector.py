@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from mtdetect.explain import Contribution, Explanation
 from mtdetect.verdict import Reason, SentenceVerdict, Span, Status
 
+CLEAN = "the cat sat on the mat all day"
+MIDDLING = "the zzcat sat on the zzmat all zzday"
+"""Above the threshold of 5%, not of 1%."""
+GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
+
 _REASON = "words with zz in them"
 
 

@@ -9,37 +9,19 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from click.testing import Result
+from fake_detector import CLEAN, GARBLED, MIDDLING, FakeDetector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from runs import SCRIPT, Run
 
-import mtdetect
 from mtdetect.cli import COMMANDS, main
 from mtdetect.cli.options import Percent, percent
-
-Run = Callable[..., Result]
-
-CLEAN = "the cat sat on the mat all day"
-MIDDLING = "the zzcat sat on the zzmat all zzday"
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Call the command line with the fake detector in place of the shipped model."""
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object, input: str | bytes | None = None) -> Result:
-        return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
-
-    return call
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
@@ -259,10 +241,9 @@ class TestScore:
     def test_worker_processes_give_the_same_output(self, tmp_path: Path) -> None:
         path = tmp_path / "in.txt"
         path.write_text("".join(f"{[CLEAN, GARBLED, ''][i % 3]} {i}\n" for i in range(30_000)))
-        script = Path(__file__).with_name("fake_main.py")
         outputs = [
             subprocess.run(
-                [sys.executable, script, "score", path, "-q", "--jobs", jobs], capture_output=True, check=True
+                [sys.executable, SCRIPT, "score", path, "-q", "--jobs", jobs], capture_output=True, check=True
             ).stdout
             for jobs in ("1", "2")
         ]
@@ -400,7 +381,6 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     with path.open("wb") as file:
         for _ in range(60):
             file.write(line * 5000)
-    script = Path(__file__).with_name("fake_main.py")
     code = (
         "import re, runpy, sys; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0].rsplit('/', 1)[0])\n"
         "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
@@ -409,7 +389,7 @@ def test_memory_is_flat(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     started = time.perf_counter()
     result = subprocess.run(
-        [sys.executable, "-c", code, script, "score", path, "-q", "-o", out],
+        [sys.executable, "-c", code, SCRIPT, "score", path, "-q", "-o", out],
         capture_output=True,
         text=True,
         check=True,
@@ -499,9 +479,8 @@ def test_on_a_terminal_there_is_a_table_in_colour(tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_text(f"{CLEAN}\n{GARBLED}\n")
     ours, theirs = pty.openpty()
-    script = Path(__file__).with_name("fake_main.py")
     child = subprocess.Popen(
-        [sys.executable, script, "score", path],
+        [sys.executable, SCRIPT, "score", path],
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=subprocess.PIPE,

@@ -7,44 +7,19 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from fake_detector import CLEAN
+from runs import Run, start
 
 import mtdetect
 from mtdetect.cli import main
 from mtdetect.errors import ModelError
 
-SCRIPT = Path(__file__).with_name("fake_main.py")
-CLEAN = "the cat sat on the mat all day"
-Run = Callable[..., Result]
-
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and devices of POSIX")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object, input: str | bytes | None = None) -> Result:
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
-        assert "Traceback" not in result.output
-        return result
-
-    return call
-
-
-def process(*arguments: object, slow: bool = False, **options: Any) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **({"FAKE_SLOW": "1"} if slow else {})}
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(command, env=environment, **options)
 
 
 def statuses(result: Result) -> list[str]:
@@ -203,7 +178,7 @@ class TestFiles:
         path = tmp_path / "a.txt"
         path.write_text(f"{CLEAN}\n")
         with path.open("ab") as out:
-            child = process("score", path, stdout=out)
+            child = start("score", path, stdout=out)
             _, err = child.communicate(timeout=60)
         assert child.returncode == 2
         assert b"is also the input" in err
@@ -237,7 +212,7 @@ class TestProcesses:
         return path
 
     def test_closed_pipe(self, big: Path) -> None:
-        child = process("score", big)
+        child = start("score", big)
         assert child.stdout is not None
         assert child.stderr is not None
         assert b"scored" in child.stdout.readline()
@@ -259,7 +234,7 @@ class TestProcesses:
             ("score", "--help"),
         ):
             with open("/dev/full", "wb") as full:
-                child = process(*arguments, *(("-q",) if path in arguments else ()), stdout=full)
+                child = start(*arguments, *(("-q",) if path in arguments else ()), stdout=full)
                 _, err = child.communicate(timeout=60)
             assert child.returncode == 1
             assert b"no space left on the device; free some space" in err
@@ -271,7 +246,7 @@ class TestProcesses:
         out = tmp_path / "out" / "out.jsonl"
         out.parent.mkdir()
         out.write_text("before")
-        child = process("score", big, "-o", out, "--jobs", jobs, slow=True, start_new_session=True)
+        child = start("score", big, "-o", out, "--jobs", jobs, slow=1, start_new_session=True)
         limit = time.monotonic() + 30
         while len(list(out.parent.iterdir())) < 2 and time.monotonic() < limit:
             time.sleep(0.02)
@@ -284,7 +259,7 @@ class TestProcesses:
         assert out.read_text() == "before"
 
     def test_standard_input_and_output(self) -> None:
-        child = process("score", stdin=subprocess.PIPE)
+        child = start("score", stdin=subprocess.PIPE)
         out, _ = child.communicate(f"{CLEAN}\n".encode(), timeout=60)
         assert child.returncode == 0
         assert json.loads(out)["status"] == "scored"

@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
-from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from click.testing import CliRunner
+from fake_detector import CLEAN, GARBLED, MIDDLING, FakeDetector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from runs import Run
 
 import mtdetect
 from mtdetect.cli import main
@@ -21,11 +22,6 @@ from mtdetect.formats import read_rows
 from mtdetect.gate import Gate, Policy
 
 ROOT = Path(__file__).resolve().parent.parent
-Run = Callable[..., Result]
-
-CLEAN = "the cat sat on the mat all day"
-MIDDLING = "the zzcat sat on the zzmat all zzday"
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
 
 POLICY = """
 name = "news"
@@ -43,13 +39,8 @@ short = "review"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object, input: str | bytes | None = None) -> Result:
-        return CliRunner().invoke(main, ["gate", *map(str, arguments)], input=input)
-
-    return call
+def run(run: Run) -> Run:
+    return partial(run, "gate")
 
 
 @pytest.fixture

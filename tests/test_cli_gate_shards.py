@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from fake_detector import CLEAN, GARBLED, MIDDLING
+from runs import Run, outputs, start, wait_for
 
-import mtdetect
-from mtdetect.cli import main
 from mtdetect.formats.files import JOURNAL
 
-Run = Callable[..., Result]
-
-CLEAN = "the cat sat on the mat all day"
-MIDDLING = "the zzcat sat on the zzmat all zzday"
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
 TEXTS = [CLEAN, GARBLED, "", MIDDLING, CLEAN]
 
 POLICY = """
@@ -41,13 +31,8 @@ false_positives.sentence = 0.03
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object) -> Result:
-        return CliRunner().invoke(main, ["gate", *map(str, arguments)])
-
-    return call
+def run(run: Run) -> Run:
+    return partial(run, "gate")
 
 
 @pytest.fixture
@@ -67,12 +52,6 @@ def shard(path: Path, rows: int) -> list[str]:
     data = "".join(f"{line}\n" for line in lines).encode()
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     return lines
-
-
-def outputs(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder but the journal."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if name != JOURNAL}
 
 
 def lines_of(found: dict[str, bytes]) -> Counter[str]:
@@ -168,23 +147,9 @@ def test_wrong_usage(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
 
 
-def start(source: Path, out: Path, policy: Path, *options: str, slow: float = 0) -> subprocess.Popen[bytes]:
-    script = Path(__file__).with_name("fake_main.py")
-    command = [sys.executable, script, "gate", source, "--policy", policy, "--output-dir", out, "-q", *options]
-    environment = {**os.environ, **({"FAKE_SLOW": str(slow)} if slow else {})}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-
-
 def steps(folder: Path) -> int:
     journal = folder / JOURNAL
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
@@ -192,13 +157,13 @@ def wait_for(condition: Callable[[], object]) -> None:
 def test_killed_many_times_loses_and_doubles_no_row(tmp_path: Path, policy: Path, jobs: str, tries: int) -> None:
     source, whole, killed = tmp_path / "in", tmp_path / "whole", tmp_path / "killed"
     lines = [line for i in range(3) for line in shard(source / f"part-{i}.jsonl{['', '.gz'][i % 2]}", 3000)]
-    options = ("--part-rows", "500", "--jobs", jobs, "--annotate")
-    process = start(source, whole, policy, *options, "--summary", str(tmp_path / "whole.json"))
+    options = ("--policy", policy, "-q", "--part-rows", "500", "--jobs", jobs, "--annotate")
+    process = start("gate", source, "--output-dir", whole, *options, "--summary", tmp_path / "whole.json")
     process.communicate(timeout=120)
     assert process.returncode == 4
     chance, kills, states = random.Random(int(jobs)), 0, set()
     for turn in range(tries):
-        process = start(source, killed, policy, *options, "--resume", slow=0.05)
+        process = start("gate", source, "--output-dir", killed, *options, "--resume", slow=0.05)
         wanted = steps(killed) + chance.randrange(1, 3)
         wait_for(lambda p=process, n=wanted: p.poll() is not None or steps(killed) >= n)
         time.sleep(chance.random() * 0.1)
@@ -208,7 +173,7 @@ def test_killed_many_times_loses_and_doubles_no_row(tmp_path: Path, policy: Path
             kills += 1
         process.communicate(timeout=120)
         states.add(steps(killed))
-    process = start(source, killed, policy, *options, "--resume", "--summary", str(tmp_path / "killed.json"))
+    process = start("gate", source, "--output-dir", killed, *options, "--resume", "--summary", tmp_path / "killed.json")
     process.communicate(timeout=120)
     assert process.returncode == 4
     assert kills > tries // 2

@@ -4,16 +4,12 @@ import math
 import pickle
 
 import pytest
-from fake_detector import FakeDetector
+from fake_detector import CLEAN, GARBLED, MIDDLING, FakeDetector
 from hypothesis import given
 from hypothesis import strategies as st
 
 import mtdetect
 from mtdetect.gate import ACTIONS, Decision, Gate, Policy, Rules
-
-CLEAN = "the cat sat on the mat all day"
-MIDDLING = "the zzcat sat on the zzmat all zzday"  # above the review threshold only
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
 
 
 def gate(**options: object) -> Gate:

@@ -9,36 +9,18 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from fake_detector import CLEAN, GARBLED, FakeDetector
+from runs import Run
 
-import mtdetect
-from mtdetect.cli import main
 from mtdetect.errors import InputError, MissingExtraError
 from mtdetect.formats import open_rows, open_writer
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
-
-Run = Callable[..., Result]
-
-CLEAN = "the cat sat on the mat all day"
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object, input: bytes | None = None) -> Result:
-        return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
-
-    return call
 
 
 def odd_table(rows: int) -> Any:

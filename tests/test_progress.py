@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from runs import SCRIPT
 
 pty = pytest.importorskip("pty")
 
@@ -17,7 +18,7 @@ pty = pytest.importorskip("pty")
 def test_a_bar_on_a_terminal_only(tmp_path: Path, options: tuple[str, ...]) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("the cat sat on the mat all day\n" * 9000)
-    command = [sys.executable, str(Path(__file__).with_name("fake_main.py")), "score", "a.txt", "b.txt", *options]
+    command = [sys.executable, str(SCRIPT), "score", "a.txt", "b.txt", *options]
     environment = {**os.environ, "FAKE_SLOW": "0.3", "TERM": "xterm", "COLUMNS": "120"}
     environment.pop("NO_COLOR", None)
     terminal, side = pty.openpty()

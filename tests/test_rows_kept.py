@@ -13,30 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from fake_detector import CLEAN, GARBLED
+from runs import Run
 
-import mtdetect
-from mtdetect.cli import main
 from mtdetect.formats import FORMATS, read_rows
 from mtdetect.formats.source import Source
 
-Run = Callable[..., Result]
-
-CLEAN = "the cat sat on the mat all day"
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
 ROWS = 40
 BROKEN = (7, 23)  # rows that cannot be read
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object, input: bytes | None = None) -> Result:
-        return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
-
-    return call
 
 
 def text(i: int) -> str:

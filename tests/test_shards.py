@@ -5,37 +5,16 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from fake_detector import CLEAN, GARBLED
+from runs import Run, outputs, start, wait_for
 
-import mtdetect
-from mtdetect.cli import main
 from mtdetect.formats.files import JOURNAL
-
-Run = Callable[..., Result]
-
-CLEAN = "the cat sat on the mat all day"
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object) -> Result:
-        return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-    return call
 
 
 def shard(path: Path, rows: int) -> None:
@@ -44,12 +23,6 @@ def shard(path: Path, rows: int) -> None:
         json.dumps({"id": f"{path.name}-{i}", "text": f"{[CLEAN, GARBLED, ''][i % 3]} {i}"}) + "\n" for i in range(rows)
     ).encode()
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-
-
-def outputs(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder but the journal."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if name != JOURNAL}
 
 
 def journal(folder: Path) -> list[dict[str, object]]:
@@ -215,7 +188,7 @@ class TestResume:
             shard(tmp_path / "in" / f"{i}.jsonl", 9000)
         for jobs in ("1", "2"):
             out = tmp_path / f"out{jobs}"
-            process = start(tmp_path / "in", out, "--jobs", jobs, slow=0.2)
+            process = start("score", tmp_path / "in", "--output-dir", out, "-q", "--jobs", jobs, slow=0.2)
             wait_for(lambda p=process, out=out: list(out.glob(".*.part")) or p.poll() is not None)
             process.send_signal(signal.SIGINT)
             error = process.communicate(timeout=20)[1]
@@ -224,32 +197,18 @@ class TestResume:
             assert not list(out.glob(".*.part"))
 
 
-def start(source: Path, out: Path, *options: str, slow: float = 0) -> subprocess.Popen[bytes]:
-    script = Path(__file__).with_name("fake_main.py")
-    command = [sys.executable, str(script), "score", str(source), "--output-dir", str(out), "-q", *options]
-    environment = {**os.environ, **({"FAKE_SLOW": str(slow)} if slow else {})}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 @pytest.mark.parametrize(("jobs", "tries"), [("1", 8), ("2", 3)])
 def test_killed_many_times_gives_the_bytes_of_one_run(tmp_path: Path, jobs: str, tries: int) -> None:
     source, whole, killed = tmp_path / "in", tmp_path / "whole", tmp_path / "killed"
     for i in range(6):
         shard(source / f"part-{i}.jsonl{['', '.gz'][i % 2]}", 6000)
-    options = ("--part-rows", "1500", "--jobs", jobs)
-    process = start(source, whole, *options)
+    options = ("-q", "--part-rows", "1500", "--jobs", jobs)
+    process = start("score", source, "--output-dir", whole, *options)
     assert process.communicate(timeout=60)[1] == b""
     chance, kills, states = random.Random(int(jobs)), 0, set()
     for _ in range(tries):
-        process = start(source, killed, *options, "--resume", slow=0.02)
+        process = start("score", source, "--output-dir", killed, *options, "--resume", slow=0.02)
         # random moments: before the first step, in the middle of one, after one or two more steps
         steps, before = chance.randrange(1, 4), len(journal(killed))
         wait_for(lambda p=process, n=before + steps: p.poll() is not None or len(journal(killed)) >= n)
@@ -260,7 +219,7 @@ def test_killed_many_times_gives_the_bytes_of_one_run(tmp_path: Path, jobs: str,
             kills += 1
         process.communicate(timeout=20)
         states.add(len(journal(killed)))
-    process = start(source, killed, *options, "--resume")
+    process = start("score", source, "--output-dir", killed, *options, "--resume")
     assert process.communicate(timeout=60)[1] == b""
     assert kills >= tries // 3  # on a busy machine some runs end before they are killed
     assert len(states) > tries // 3

@@ -11,31 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from fake_detector import FakeDetector
+from fake_detector import CLEAN, GARBLED
+from runs import Run
 
-import mtdetect
-from mtdetect.cli import main
 from mtdetect.errors import InputError, MissingExtraError
 from mtdetect.formats import Chunk, RowReader, open_rows, open_writer
 from mtdetect.formats.output import Output
 
 pytest.importorskip("fastwarc")
-
-Run = Callable[..., Result]
-
-CLEAN = "the cat sat on the mat all day"
-GARBLED = "zzthe zzcat zzsat on zzthe zzmat all zzday"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(mtdetect, "load", lambda path=None: FakeDetector(), raising=False)
-
-    def call(*arguments: object, input: bytes | None = None) -> Result:
-        return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
-
-    return call
 
 
 def record(kind: str, content: bytes, number: int = 0, media: str = "text/plain") -> bytes:
