@@ -1,8 +1,10 @@
-"""Shared fixtures: the shipped model, loaded once, and the command line with the fake detector."""
+"""Shared fixtures: the shipped model, loaded once; the command line with the fake detector; a browser."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,23 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         return result
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start Chromium; tests are skipped where it is missing."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="pip install 'mtdetect[browser-test]' to try pages")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("needs a browser: apt-get install --no-install-recommends chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,900"):
+        options.add_argument(argument)
+    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield started
+    started.quit()
 
 
 def load_cases(name: str) -> list[dict[str, Any]]:

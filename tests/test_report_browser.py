@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import visit
 from fake_detector import FakeDetector
 from test_report import CLEAN, GARBLED, HALF, HOSTILE
 
 from mtdetect.report import Document, build_report, render_report
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="pip install '.[browser-test]' for tests in a browser")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="needs a browser: apt-get install --no-install-recommends chromium chromium-driver",
-)
 
 LONG = f"{GARBLED} {CLEAN}\n{HALF} Short one.\n{GARBLED} {GARBLED}"
 DOCUMENTS = [
@@ -31,18 +23,6 @@ DOCUMENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,900"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 def show(browser: Any, tmp_path: Path) -> Any:
     """Return a function that opens the report of some documents and returns the browser."""
@@ -51,15 +31,7 @@ def show(browser: Any, tmp_path: Path) -> Any:
         detector: Any = FakeDetector()
         page = tmp_path / "page.html"
         page.write_text(render_report(build_report(detector, documents)), encoding="utf-8")
-        browser.get("about:blank")
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        features = [
-            {"name": "prefers-color-scheme", "value": theme},
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        browser.get(page.as_uri() + fragment)
+        visit(browser, page.as_uri() + fragment, width, theme)
         return browser
 
     yield opened

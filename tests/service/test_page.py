@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import time
 import zlib
 from collections.abc import Iterator
@@ -12,14 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser import visit
 from tests.service.harness import Service, running
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="pip install 'mtdetect[browser-test]' to try the page")
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="needs a browser: apt-get install --no-install-recommends chromium chromium-driver",
-)
 
 PLAIN = "The council met on Tuesday evening to talk about the new bridge, and nobody left before the vote."
 GARBLED = (
@@ -36,15 +29,7 @@ class Page:
         self.address = address
 
     def open(self, fragment: str = "", width: int = 1280, theme: str = "light") -> Page:
-        self.browser.get("about:blank")
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        features = [
-            {"name": "prefers-color-scheme", "value": theme},
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        self.browser.get(self.address + fragment)
+        visit(self.browser, self.address + fragment, width, theme)
         self.wait("!document.getElementById('budget').disabled")
         return self
 
@@ -83,18 +68,6 @@ class Page:
             "box.dispatchEvent(new Event('input', {bubbles: true}))",
             position,
         )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900"):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
