@@ -93,8 +93,8 @@ def dies_at(step: int, action: Callable[[], object], at_once: bool) -> bool:
         try:
             if not at_once:
                 promotion._exchange_at_once = lambda one, other: False  # type: ignore[assignment]
-            for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "mkdir"), (shutil, "copyfile"),
-                                (promotion, "_settle"), (promotion, "_exchange_at_once")):  # fmt: skip
+            for owner, name in ((Path, "rename"), (os, "replace"), (Path, "mkdir"), (shutil, "copyfile"),
+                                (promotion, "synchronise"), (promotion, "_exchange_at_once")):  # fmt: skip
                 setattr(owner, name, counted(getattr(owner, name)))
             action()
             os._exit(0)

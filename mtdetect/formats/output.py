@@ -97,14 +97,19 @@ def is_temporary(name: str) -> bool:
     return re.fullmatch(r"\..+\.[0-9a-f]{8}\.part", name) is not None
 
 
+def synchronise(path: Path) -> None:
+    """Make the contents of a file, or the names in a folder, outlast a power failure."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def synchronise_folder(folder: Path) -> None:
     """Make the names in a folder outlast a power failure, where the system can."""
     with suppress(OSError):  # Windows opens no folders; some network file systems refuse to synchronise them
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        synchronise(folder)
 
 
 def check_outputs(inputs: Iterable[Path | None], outputs: Sequence[Path | None]) -> None:

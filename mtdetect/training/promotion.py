@@ -24,12 +24,13 @@ from typing import Any
 
 from mtdetect import artifact
 from mtdetect.errors import ModelError, MtdetectError
+from mtdetect.formats.output import Output, is_temporary, synchronise
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _NOT_SUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 _NUMBERED = re.compile(r"^\d{4}$")
-_UNFINISHED = re.compile(r"^\d{4}(?:\.part|\.json\.part)$")
+_UNFINISHED = re.compile(r"^\d{4}\.part$")
 
 
 def history_of(place: Path) -> Path:
@@ -70,12 +71,14 @@ def promote(new: Path, place: Path, note: Mapping[str, Any]) -> dict[str, Any]:
             "to": _identity(kept),
             **note,
         }
-        _write_json(history / f"{number:04}.json", record)
+        with Output(history / f"{number:04}.json") as stream:
+            stream.write((json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
         if old is None:
             kept.rename(place)
         else:
             exchange(kept, place)
-        _settle(history, place.parent)
+        synchronise(history)
+        synchronise(place.parent)
     return record
 
 
@@ -101,7 +104,8 @@ def rollback(place: Path) -> dict[str, Any]:
             if record["to"] == current and before is not None and kept.is_dir() and _identity(kept) == before:
                 artifact.verify(kept)
                 exchange(kept, place)
-                _settle(history, place.parent)
+                synchronise(history)
+                synchronise(place.parent)
                 return record
     raise MtdetectError(f"{history}: holds no model from before {current['signature']}")
 
@@ -161,7 +165,7 @@ def _tidy(place: Path, history: Path) -> None:
         aside.rename(aside.with_suffix("") if place.exists() else place)
     for path in history.iterdir():
         unrecorded = _NUMBERED.match(path.name) and not path.with_suffix(".json").exists()
-        if _UNFINISHED.match(path.name) or unrecorded:
+        if _UNFINISHED.match(path.name) or is_temporary(path.name) or unrecorded:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -177,26 +181,9 @@ def _copy(model: Path, target: Path) -> None:
     for name in (artifact.MANIFEST, *artifact.read_manifest(model)["files"]):
         shutil.copyfile(model / name, part / name)
     artifact.verify(part)
-    _settle(*part.iterdir(), part)
+    for path in (*part.iterdir(), part):
+        synchronise(path)
     part.rename(target)
-
-
-def _write_json(file: Path, data: Mapping[str, Any]) -> None:
-    part = file.with_name(f"{file.name}.part")
-    part.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _settle(part)
-    part.replace(file)
-    _settle(file.parent)
-
-
-def _settle(*paths: Path) -> None:
-    """Bring files or folders to the disk."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def same_weights(one: Path, other: Path) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import hashlib
 import itertools
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 import orjson
 
 from mtdetect.errors import InputError, MtdetectError
+from mtdetect.formats.output import Output
 from mtdetect.training.apertium import Apertium, Chain, parse_chain
 from mtdetect.training.block_log import BlockLog
 from mtdetect.training.engine_marks import is_unchanged, match_form
@@ -219,13 +219,9 @@ def _ensure_plan(plan: Path, options: Options, binding: bool) -> int:
     if not sample:
         raise InputError("no sentence of 5 to 60 words in the input; give files with running English text")
     blocks = list(_plan_blocks(sample, options))
-    draft = plan.with_suffix(".draft")
-    with draft.open("wb") as target:
+    with Output(plan) as target:  # a plan is whole or absent
         for line in ({"options": wanted, "blocks": len(blocks)}, *blocks):
             target.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        target.flush()
-        os.fsync(target.fileno())
-    draft.replace(plan)  # a plan is whole or absent
     return len(blocks)
 
 
