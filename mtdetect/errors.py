@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MtdetectError(Exception):
     """Base class of every error this package raises on purpose."""
@@ -21,3 +24,18 @@ class PolicyError(MtdetectError):
 
 class MissingExtraError(MtdetectError):
     """An optional dependency is not installed; the message holds the pip line that installs it."""
+
+
+@contextmanager
+def needs_extra(extra: str, what: str) -> Iterator[None]:
+    """Import optional packages inside: where one is missing, say what needs it and which extra brings it.
+
+    >>> with needs_extra("report", "pages need one more package"):
+    ...     import no_such_package
+    Traceback (most recent call last):
+    mtdetect.errors.MissingExtraError: pages need one more package: pip install 'mtdetect[report]'
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"{what}: pip install 'mtdetect[{extra}]'") from error

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.errors import InputError, needs_extra
 
 SUFFIXES = {".gz": "gzip", ".xz": "xz", ".zst": "Zstandard"}
 """Suffix of a compressed file to the name of its compression."""
@@ -106,10 +106,8 @@ def _decoder(kind: str, name: str) -> tuple[Callable[[], Any], tuple[type[Except
 
 
 def _zstandard(name: str) -> Any:
-    try:
+    with needs_extra("zstd", f"{name}: Zstandard needs one more package"):
         import zstandard
-    except ImportError as error:
-        raise MissingExtraError(f"{name}: Zstandard needs one more package: pip install 'mtdetect[zstd]'") from error
     return zstandard
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.errors import InputError, MissingExtraError, needs_extra
 from mtdetect.formats.base import Chunk, Record, RowReader, RowWriter
 from mtdetect.formats.source import CHUNK_BYTES, CHUNK_ROWS, Source
 from mtdetect.formats.txt import invalid_utf8
@@ -211,10 +211,8 @@ class _Tee:
 
 
 def _iterator(tee: _Tee) -> Iterator[Any]:
-    try:
+    with needs_extra("warc", "WARC needs two more packages"):
         from fastwarc.warc import ArchiveIterator
-    except ImportError as error:
-        raise MissingExtraError("WARC needs two more packages: pip install 'mtdetect[warc]'") from error
     stream: Any = tee  # it is read and told, nothing else
     return iter(ArchiveIterator(stream, parse_http=True, auto_decode="all", stream_detect=False))
 

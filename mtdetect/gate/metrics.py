@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mtdetect.errors import MissingExtraError
+from mtdetect.errors import needs_extra
 
 COUNTS = ("passed", "review", "rejected", "unreadable")
 
@@ -16,10 +16,8 @@ def check_installed() -> None:
     Raises:
         MissingExtraError: prometheus_client is not installed.
     """
-    try:
+    with needs_extra("metrics", "metrics need one more package"):
         import prometheus_client  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("metrics need one more package: pip install 'mtdetect[metrics]'") from error
 
 
 def prometheus_text(facts: dict[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from mtdetect.detector import Detector
-from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.errors import InputError, needs_extra
 from mtdetect.gate import Gate
 from mtdetect.integrations.rows import PREFIX, RowScorer
 from mtdetect.verdict import Level
@@ -44,10 +44,8 @@ class ArrowScorer(RowScorer):
         prefix: str = PREFIX,
         source_column: str | None = None,
     ) -> None:
-        try:
+        with needs_extra("parquet", f"{type(self).__name__} needs pyarrow"):
             import pyarrow  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError(f"{type(self).__name__} needs pyarrow: pip install 'mtdetect[parquet]'") from error
         super().__init__(by, level, prefix)
         self.text_column = text_column
         self.source_column = source_column

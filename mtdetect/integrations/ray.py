@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtdetect.detector import Detector
-from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.errors import InputError, needs_extra
 from mtdetect.gate import Gate
 from mtdetect.integrations.arrow import ArrowScorer
 from mtdetect.integrations.rows import PREFIX
@@ -66,10 +66,8 @@ def score_dataset(
     Raises:
         MissingExtraError: Ray Data is not installed.
     """
-    try:
+    with needs_extra("ray", "Ray Data is not installed"):
         import ray.data
-    except ImportError as error:
-        raise MissingExtraError("Ray Data is not installed: pip install 'mtdetect[ray]'") from error
     return dataset.map_batches(
         BatchScorer,
         fn_constructor_args=(ArrowScorer(text_column, by, level, prefix, source_column),),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from mtdetect.detector import Detector
-from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.errors import InputError, needs_extra
 from mtdetect.gate import Gate
 from mtdetect.integrations.arrow import ArrowScorer
 from mtdetect.integrations.rows import PREFIX
@@ -112,8 +112,6 @@ def _fields(scorer: ArrowScorer) -> list[Any]:
 
 
 def _types() -> Any:
-    try:
+    with needs_extra("spark", "Spark is not installed"):
         from pyspark.sql import types
-    except ImportError as error:
-        raise MissingExtraError("Spark is not installed: pip install 'mtdetect[spark]'") from error
     return types

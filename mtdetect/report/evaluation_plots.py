@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtdetect.errors import MissingExtraError
+from mtdetect.errors import needs_extra
 from mtdetect.training.evaluation_tables import brief
 
 if TYPE_CHECKING:
@@ -158,11 +158,9 @@ def dots(
 
 
 def _figure(height: float) -> tuple[Figure, Axes]:
-    try:
+    with needs_extra("report", "the page needs matplotlib; install it with"):
         from matplotlib import rc_context
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("the page needs matplotlib; install it with: pip install 'mtdetect[report]'") from error
     with rc_context({"font.size": 9}):
         figure = Figure(figsize=(_WIDE, height), layout="constrained")
         axes = figure.add_subplot()

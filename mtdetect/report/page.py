@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from mtdetect.errors import MissingExtraError
+from mtdetect.errors import needs_extra
 
 _FOLDER = Path(__file__).parent
 
@@ -25,10 +25,8 @@ def require_jinja() -> None:
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
-    try:
+    with needs_extra("report", "pages need Jinja2; install it with"):
         import jinja2  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("pages need Jinja2; install it with: pip install 'mtdetect[report]'") from error
 
 
 def render_page(template: str, data: object, styles: Iterable[str], scripts: Iterable[str], **values: Any) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
-from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.errors import InputError, needs_extra
 from mtdetect.language_model import Channel, LanguageModel, combine, count, estimate
 from mtdetect.text import normalise
 from mtdetect.training.pairing import pair_weights
@@ -152,12 +152,8 @@ class FastText:
         Raises:
             MissingExtraError: the fasttext package is not installed.
         """
-        try:
+        with needs_extra("baselines", "the fastText baseline needs another package"):
             import fasttext
-        except ImportError:
-            raise MissingExtraError(
-                "the fastText baseline needs another package: pip install 'mtdetect[baselines]'"
-            ) from None
         self._train = fasttext.train_supervised
         self._epochs = epochs
         self._seed = seed
