@@ -19,7 +19,6 @@ import click
 from mtdetect.errors import InputError, MtdetectError
 
 EXIT_UNEXPECTED = 1
-EXIT_USAGE = 2
 EXIT_GATE_FAILED = 3
 EXIT_UNREADABLE = 4
 EXIT_INTERRUPTED = 130

@@ -27,14 +27,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RowFile(click.Path):
-    """A file of rows; a folder is refused with a word on what to name instead.
+    """A file of rows; a folder is refused with a word on what to name instead."""
 
-    Args:
-        allow_dash: whether ``-`` stands for standard input.
-    """
-
-    def __init__(self, allow_dash: bool = False) -> None:
-        super().__init__(exists=True, dir_okay=True, readable=True, allow_dash=allow_dash, path_type=Path)
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=True, readable=True, path_type=Path)
         self.name = "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -79,7 +75,6 @@ class Percent(FloatType):
 PERCENT = Percent()
 IN_FILES = click.Path(allow_dash=True, path_type=Path)
 """Files, folders and globs, for ``input_files``; ``-`` is standard input."""
-IN_FILE = RowFile(allow_dash=True)
 ROW_FILE = RowFile()
 OUT_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 MODEL_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

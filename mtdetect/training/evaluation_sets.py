@@ -29,9 +29,6 @@ BREAKDOWNS = {
 }
 """Ways to break the test split down, and the column each reads."""
 
-COUNTED = ("length", "rating")
-"""Breakdowns that are computed: words in the text, and human ratings where rows carry them."""
-
 DEFAULT_BREAKDOWNS = ("engine", "language", "domain", "length")
 """What an evaluation breaks down when nothing is asked for."""
 
@@ -159,7 +156,7 @@ def build(rows: Rows, by: Sequence[str] = DEFAULT_BREAKDOWNS, named: Sequence[Na
 
     Args:
         rows: N rows.
-        by: breakdowns of the test split: keys of :data:`BREAKDOWNS`, or of :data:`COUNTED`.
+        by: breakdowns of the test split: keys of :data:`BREAKDOWNS`, ``length`` (words) or ``rating`` (by people).
         named: further sets, cut from all rows, held out or not.
     """
     made = EvaluationSets(pair_key(rows))

@@ -18,11 +18,8 @@ from mtdetect.training.resampling import (
     Draws,
     Floats,
     auc_samples,
-    calibration_samples,
     flagged_samples,
     floats,
-    pair_win_samples,
-    threshold_samples,
 )
 
 
@@ -84,75 +81,6 @@ def auc(
     return Interval.of(samples, len(draws.mt) + len(draws.human))
 
 
-def pair_wins(
-    scores_mt: ArrayLike,
-    scores_human: ArrayLike,
-    *,
-    pairs_mt: ArrayLike,
-    pairs_human: ArrayLike,
-    groups_mt: ArrayLike | None = None,
-    groups_human: ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """Return the share of pairs of the same content in which the machine row scores higher, ties half.
-
-    A pair is one machine row and one human row of the same segment; every pair counts once.
-
-    Args:
-        scores_mt: (M,) scores of machine rows.
-        scores_human: (H,) scores of human rows.
-        pairs_mt: (M,) segment of each machine row.
-        pairs_human: (H,) segment of each human row, named as in ``pairs_mt``.
-        groups_mt: (M,) content group, for the resamples; the segment itself when left out.
-        groups_human: (H,) content group of each human row.
-        resamples: number of bootstrap resamples.
-        seed: seed of the resamples.
-    """
-    if groups_mt is None or groups_human is None:
-        groups_mt, groups_human = pairs_mt, pairs_human
-    draws = Draws(scores_mt, scores_human, groups_mt, groups_human, resamples, seed)
-    samples, pairs = pair_win_samples(scores_mt, scores_human, pairs_mt, pairs_human, draws)
-    return Interval.of(samples, pairs)
-
-
-def share_flagged(
-    scores_mt: ArrayLike,
-    clean_scores: ArrayLike,
-    false_positive_rate: float,
-    *,
-    groups_mt: ArrayLike | None = None,
-    clean_groups: ArrayLike | None = None,
-    clean_weights: ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """Return the share of machine rows flagged at the threshold that flags a given share of clean English.
-
-    Machine and clean rows are resampled independently of each other, the threshold with the clean rows.
-
-    Args:
-        scores_mt: (M,) scores of machine rows; NaN is never flagged.
-        clean_scores: (C,) scores of clean English rows.
-        false_positive_rate: largest share of clean rows that may be flagged, 0..1.
-        groups_mt: (M,) content groups; each row its own when left out.
-        clean_groups: (C,) content groups; each row its own when left out.
-        clean_weights: (C,) weights, for instance to balance domains.
-        resamples: number of bootstrap resamples.
-        seed: seed of the resamples.
-    """
-    thresholds = threshold_samples(
-        clean_scores,
-        false_positive_rate,
-        groups=clean_groups,
-        weights=clean_weights,
-        resamples=resamples,
-        seed=seed + 1,
-    )
-    draws = Draws(scores_mt, (), groups_mt, None, resamples, seed)
-    return Interval.of(flagged_samples(scores_mt, thresholds, draws), len(draws.mt))
-
-
 def share_above(
     scores: ArrayLike,
     threshold: float,
@@ -167,36 +95,15 @@ def share_above(
     return Interval.of(samples, len(draws.mt))
 
 
-def calibration_error(
-    scores_mt: ArrayLike,
-    scores_human: ArrayLike,
-    *,
-    groups_mt: ArrayLike | None = None,
-    groups_human: ArrayLike | None = None,
-    bins: int = CALIBRATION_BINS,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """Return the expected calibration error at even prior: mean distance between score and share of machine.
-
-    Machine and human rows carry equal weight in total. Rows without a score are left out; scores outside
-    0..1 are no probabilities and give NaN.
-    """
-    draws = Draws(scores_mt, scores_human, groups_mt, groups_human, resamples, seed)
-    samples = calibration_samples(scores_mt, scores_human, draws, bins)
-    scored = np.isfinite(floats(scores_mt)).sum() + np.isfinite(floats(scores_human)).sum()
-    return Interval.of(samples, int(scored))
-
-
-def reliability(scores_mt: ArrayLike, scores_human: ArrayLike, bins: int = CALIBRATION_BINS) -> list[dict[str, float]]:
+def reliability(scores_mt: ArrayLike, scores_human: ArrayLike) -> list[dict[str, float]]:
     """Return the points of a reliability curve at even prior: one mapping a bin that holds rows.
 
     Each has ``score`` (mean score), ``share`` (share of machine rows at even prior) and ``rows``.
     """
     sides = [scores[np.isfinite(scores)] for scores in (floats(scores_mt), floats(scores_human))]
-    cells = [np.clip((scores * bins).astype(np.int64), 0, bins - 1) for scores in sides]
+    cells = [np.clip((scores * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1) for scores in sides]
     points = []
-    for number in range(bins):
+    for number in range(CALIBRATION_BINS):
         inside = [cell == number for cell in cells]
         mass = [mask.sum() / max(len(mask), 1) for mask in inside]
         if sum(mass) > 0:
@@ -209,14 +116,3 @@ def reliability(scores_mt: ArrayLike, scores_human: ArrayLike, bins: int = CALIB
                 }
             )
     return points
-
-
-def threshold_at(clean_scores: ArrayLike, false_positive_rate: float, weights: ArrayLike | None = None) -> float:
-    """Return the lowest threshold that flags at most a given (weighted) share of clean rows.
-
-    A row is flagged when its score reaches the threshold. NaN scores count as clean rows never flagged.
-
-    >>> threshold_at([0.1, 0.2, 0.3, 0.4], 0.25) > 0.3
-    True
-    """
-    return float(threshold_samples(clean_scores, false_positive_rate, weights=weights, resamples=0)[0])

@@ -205,9 +205,7 @@ def flagged_samples(scores: ArrayLike, thresholds: Floats, draws: Draws) -> Floa
     return values
 
 
-def calibration_samples(
-    scores_mt: ArrayLike, scores_human: ArrayLike, draws: Draws, bins: int = CALIBRATION_BINS
-) -> Floats:
+def calibration_samples(scores_mt: ArrayLike, scores_human: ArrayLike, draws: Draws) -> Floats:
     """Return the prior-balanced expected calibration error, (1 + R,)."""
     mt, human = floats(scores_mt), floats(scores_human)
     scores = np.concatenate([mt, human])
@@ -218,6 +216,7 @@ def calibration_samples(
     scores, side, codes = scores[scored], side[scored], codes[scored]
     if not len(scores) or scores.min() < 0 or scores.max() > 1:
         return values
+    bins = CALIBRATION_BINS
     cell = 2 * np.minimum((scores * bins).astype(np.int64), bins - 1) + side
     for number, counts in enumerate(draws):
         weight = counts[codes]
