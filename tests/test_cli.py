@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from runs import SCRIPT, Run
 
 from mtdetect.cli import COMMANDS, main
-from mtdetect.cli.options import Percent, percent
+from mtdetect.cli.options import Percent
+from mtdetect.shares import percent
 
 
 def rows(result: Result) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from mtdetect.errors import PolicyError
 from mtdetect.gate import Baseline, Batch, Decision, Policy
 from mtdetect.gate.metrics import prometheus_text
-from mtdetect.interval import exact_interval
+from mtdetect.shares import exact_interval
 
 USUAL = Baseline(10_000, 100, "document", Policy().fingerprint, "model")
 

@@ -9,7 +9,8 @@ from typing import Any
 import click
 import orjson
 
-from mtdetect.cli.options import PERCENT, ROW_FILE, load_detector, model_option, percent, usable_threshold
+from mtdetect.cli.options import PERCENT, ROW_FILE, load_detector, model_option, usable_threshold
+from mtdetect.shares import percent
 
 
 @click.command("calibrate")

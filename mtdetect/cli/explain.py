@@ -123,7 +123,7 @@ def _show_sum(console: Console, detector: Detector, verdict: SentenceVerdict, ev
         f"{explanation.logit:+.{digits}f}",
         "= logit",
         "",
-        f"score = 1 / (1 + exp(-logit)) = {_sigmoid(explanation.logit):.3f}",
+        f"score = 1 / (1 + exp(-logit)) = {explanation.score:.3f}",
     )
     console.print(table)
 
@@ -159,7 +159,3 @@ def _plain(text: str) -> str:
     from mtdetect.cli.table import visible
 
     return visible(text, len(text))
-
-
-def _sigmoid(logit: float) -> float:
-    return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))

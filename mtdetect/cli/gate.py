@@ -23,7 +23,6 @@ from mtdetect.cli.options import (
     load_detector,
     max_row_option,
     model_option,
-    percent,
     refuse_overwriting,
     shard_options,
     standard_or,
@@ -34,6 +33,7 @@ from mtdetect.cli.stream import Tally
 from mtdetect.errors import InputError, PolicyError
 from mtdetect.formats import open_rows
 from mtdetect.formats.output import Output
+from mtdetect.shares import percent
 
 if TYPE_CHECKING:
     from mtdetect.cli.gate_task import GateTask

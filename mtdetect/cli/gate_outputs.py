@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtdetect.cli.options import short_scores
 from mtdetect.cli.score import UNREADABLE
 from mtdetect.errors import InputError
 from mtdetect.formats import FORMATS, Chunk, Record, RowReader, free_names, open_writer
-from mtdetect.formats.base import shown_names, value_at
+from mtdetect.formats.base import columns_of, shown_names, value_at
 
 if TYPE_CHECKING:
     from mtdetect.gate import Action, Decision
@@ -41,7 +40,7 @@ class Routes:
         added: Sequence[str],
         escape_formulas: bool,
     ) -> None:
-        columns = reader.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
+        columns = columns_of(reader, first)
         self._names = dict(zip(added, free_names(added, columns), strict=True))
         types = [_TYPES.get(name, str) for name in added]
         self._writers = {

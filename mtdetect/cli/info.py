@@ -13,7 +13,8 @@ from typing import Any
 import click
 import orjson
 
-from mtdetect.cli.options import MODEL_FOLDER, percent
+from mtdetect.cli.options import MODEL_FOLDER
+from mtdetect.shares import percent
 
 _COLUMN = 16
 _PURPOSE = (

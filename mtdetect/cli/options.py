@@ -247,12 +247,3 @@ def short_scores(scores: Sequence[float] | NDArray[np.float32]) -> list[float | 
     dumped = orjson.dumps(np.asarray(scores, dtype=np.float32), option=orjson.OPT_SERIALIZE_NUMPY)
     short: list[float | None] = orjson.loads(dumped)
     return short
-
-
-def percent(share: float) -> str:
-    """Write a share the way people read it.
-
-    >>> percent(0.01), percent(0.0005)
-    ('1%', '0.05%')
-    """
-    return f"{share * 100:.3g}%"

@@ -20,7 +20,6 @@ from mtdetect.cli.options import (
     load_detector,
     max_row_option,
     model_option,
-    percent,
     refuse_overwriting,
     standard_or,
     usable_threshold,
@@ -30,6 +29,7 @@ from mtdetect.cli.stream import Inputs, in_order
 from mtdetect.formats import Chunk, Record
 from mtdetect.formats.base import value_at
 from mtdetect.formats.output import Output
+from mtdetect.shares import percent
 
 if TYPE_CHECKING:
     from mtdetect.report import Document

@@ -26,7 +26,6 @@ from mtdetect.cli.options import (
     load_detector,
     max_row_option,
     model_option,
-    percent,
     refuse_overwriting,
     shard_options,
     short_scores,
@@ -48,9 +47,11 @@ from mtdetect.formats import (
     open_writer,
     sniffed_format,
 )
+from mtdetect.formats.base import columns_of
 from mtdetect.formats.compression import strip_suffix
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
+from mtdetect.shares import percent
 
 if TYPE_CHECKING:
     from mtdetect.detector import Detector
@@ -154,7 +155,7 @@ class ScoreTask:
         keep_bytes = made == inputs.first.format_name and not self.split
         incoming = inputs.chunks()
         first = next(incoming, None)
-        columns = inputs.first.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
+        columns = columns_of(inputs.first, first)
         added = free_names(names, columns, self.prefix)
         chunks = chain(() if first is None else (first,), incoming)
         with Output(target) as stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO, ClassVar
 
 from mtdetect.formats.source import Source
@@ -187,6 +187,11 @@ class RawWriter(RowWriter):
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the bytes of a chunk's rows; there are no values."""
         self.stream.write(b"".join(chunk.raws))
+
+
+def columns_of(reader: RowReader, first: Chunk | None) -> tuple[str, ...]:
+    """Return the columns of an input: those its format fixes, else those of its first chunk, in order."""
+    return reader.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
 
 
 def kind_of(value: object) -> str:

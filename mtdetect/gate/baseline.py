@@ -9,7 +9,7 @@ import orjson
 
 from mtdetect.errors import PolicyError
 from mtdetect.gate.rules import shown
-from mtdetect.interval import exact_interval
+from mtdetect.shares import exact_interval
 from mtdetect.verdict import Level
 
 FORMAT = 1

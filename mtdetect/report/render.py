@@ -11,6 +11,7 @@ import mtdetect
 from mtdetect.formats.base import encodable
 from mtdetect.report.build import Report, Shown
 from mtdetect.report.page import render_page
+from mtdetect.shares import percent
 
 _STATUS_WORDS = {
     "too_short": "too short",
@@ -39,7 +40,7 @@ def render_report(report: Report) -> str:
         chance=_could_be_chance(report),
         threshold=f"{report.threshold:.3f}",
         sentence_threshold=f"{report.sentence_threshold:.3f}",
-        rate=f"{report.false_positive_rate * 100:.3g}%",
+        rate=percent(report.false_positive_rate),
         share=f"{100 * report.flagged / report.scored:.0f}%" if report.scored else "",
         unscored=[(_STATUS_WORDS[s], n) for s, n in sorted(report.statuses.items()) if s != "scored" and n],
         bars=_bars(report),

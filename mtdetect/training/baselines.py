@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
+from mtdetect.classifier import probability
 from mtdetect.errors import InputError, needs_extra
 from mtdetect.language_model import Channel, LanguageModel, combine, count, estimate
 from mtdetect.text import normalise
@@ -197,7 +198,7 @@ class FastText:
             return np.empty(0)
         vectors = np.stack([self._model.get_sentence_vector(text) for text in normalise(texts)])
         log_odds = vectors.astype(np.float64) @ self._direction
-        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
+        return probability(log_odds)
 
 
 class Perplexity:

@@ -19,7 +19,7 @@ from mtdetect.classifier import probability
 from mtdetect.detector import Detector
 from mtdetect.document import document_features
 from mtdetect.errors import InputError
-from mtdetect.interval import exact_interval
+from mtdetect.shares import exact_interval, percent
 from mtdetect.text import split_sentences
 from mtdetect.training.model_card import model_card
 from mtdetect.training.sentence_classifier import sentence_evidence
@@ -214,7 +214,7 @@ def calibrate(
         if size < needed(false_positive_rate):
             if levels is None and level == "document":
                 warnings.append(
-                    f"{size:,} different documents, where {_percent(false_positive_rate)} takes "
+                    f"{size:,} different documents, where {percent(false_positive_rate)} takes "
                     f"{needed(false_positive_rate):,}: the document threshold of the old model is kept"
                 )
                 continue
@@ -250,7 +250,7 @@ def _too_few(level: Level, size: int, rate: float) -> str:
     now = true_rate(math.floor(rate * size), size) if size else (0.0, 1.0)
     then = true_rate(ABOVE, number)
     return (
-        f"{size:,} different {level}s can be scored, and a threshold for {_percent(rate)} false positives takes "
+        f"{size:,} different {level}s can be scored, and a threshold for {percent(rate)} false positives takes "
         f"{number:,}, so that {ABOVE} stand above it: the true rate then lies between {then[0]:.2%} and {then[1]:.2%} "
         f"(95% interval), with {size:,} between {now[0]:.2%} and {now[1]:.2%}"
     )
@@ -258,7 +258,7 @@ def _too_few(level: Level, size: int, rate: float) -> str:
 
 def _possible(size: int) -> str:
     rate = next((rate for rate in RATES if needed(rate) <= size), None)
-    return f" (these texts carry {_percent(rate)} and more)" if rate is not None else ""
+    return f" (these texts carry {percent(rate)} and more)" if rate is not None else ""
 
 
 def _result(
@@ -296,7 +296,7 @@ def doubts(detector: Detector, clean: CleanText, scores: CleanScores) -> list[st
             shown = "".join(f"\n    {given[i]:.3f}  {_short(scores.sentences[i])}" for i in worst)
             found.append(
                 f"this text may not be clean: {count / len(logits):.1%} [{low:.1%}, {high:.1%}] of its sentences reach "
-                f"the score that {_percent(rate)} of clean English reaches. If the worst ones are machine translation, "
+                f"the score that {percent(rate)} of clean English reaches. If the worst ones are machine translation, "
                 f"take them out and calibrate again; if they are good English, go on:{shown}"
             )
             break
@@ -310,10 +310,6 @@ def doubts(detector: Detector, clean: CleanText, scores: CleanScores) -> list[st
             "calibrate on clean text that training did not see"
         )
     return found
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g}%"
 
 
 def _short(text: str) -> str:
@@ -343,7 +339,7 @@ def _card(manifest: dict[str, Any], record: Mapping[str, Any]) -> str:
         rate = result["rate"]
         lines.append(
             f"- {level}: {result['texts']:,} texts; score {result['threshold']:.3f} for "
-            f"{_percent(record['false_positive_rate'])} false positives (true rate {rate['low']:.2%} to "
+            f"{percent(record['false_positive_rate'])} false positives (true rate {rate['low']:.2%} to "
             f"{rate['high']:.2%}); rates under {result['measured_from']:.2%} are extrapolated."
         )
     lines += [f"- Note: {warning.splitlines()[0]}" for warning in record["warnings"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mtdetect.classifier import probability
 from mtdetect.training.rows import Rows
 from mtdetect.training.splits import group_key
 
@@ -55,4 +56,4 @@ def mean_log_odds(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     odds = np.log(inside / (1 - inside))
     scored = np.isfinite(odds)
     mean = np.where(scored, odds, 0.0).sum(axis=1) / np.maximum(scored.sum(axis=1), 1)
-    return np.where(scored.any(axis=1), 1 / (1 + np.exp(-mean)), np.nan)
+    return np.where(scored.any(axis=1), probability(mean), np.nan)

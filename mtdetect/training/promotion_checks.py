@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtdetect.detector import Detector
-from mtdetect.interval import exact_interval
+from mtdetect.shares import exact_interval, percent
 from mtdetect.training import metrics
 from mtdetect.training.calibration import CleanScores
 from mtdetect.training.comparison import WORSE
@@ -49,7 +49,7 @@ class FalsePositives:
     def __str__(self) -> str:
         return (
             f"{self.level}s of {self.name}: {interval(self.share.to_dict(), True)} of {self.share.size:,} flagged, "
-            f"allowed {100 * self.limit:.3g}%"
+            f"allowed {percent(self.limit)}"
         )
 
 

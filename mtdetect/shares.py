@@ -1,8 +1,15 @@
-"""How far a share that was counted may be from the true one."""
+"""Shares: how they are written, and how far one that was counted may be from the true one."""
 
 from __future__ import annotations
 
-from scipy.special import betaincinv
+
+def percent(share: float) -> str:
+    """Write a share the way people read it.
+
+    >>> percent(0.01), percent(0.0005)
+    ('1%', '0.05%')
+    """
+    return f"{share * 100:.3g}%"
 
 
 def exact_interval(found: int, total: int, tail: float = 0.025) -> tuple[float, float]:
@@ -17,6 +24,8 @@ def exact_interval(found: int, total: int, tail: float = 0.025) -> tuple[float, 
     >>> round(low, 4), high
     (0.005, 1.0)
     """
+    from scipy.special import betaincinv
+
     low = float(betaincinv(found, total - found + 1, tail)) if found else 0.0
     high = float(betaincinv(found + 1, total - found, 1 - tail)) if found < total else 1.0
     return low, high
