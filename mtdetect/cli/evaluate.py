@@ -14,6 +14,7 @@ from mtdetect.cli.evaluation_options import (
     RowOptions,
     check_rows_are_named,
     command_line,
+    compare_models,
     read_rows_and_corpus,
     row_options,
     show,
@@ -167,21 +168,14 @@ def compare(options: RowOptions, old: Path, new: Path) -> None:
     check_rows_are_named(options)
     detectors = [load_detector(folder) for folder in (old, new)]
     measured, _, warnings = read_rows_and_corpus(options, detectors)
-    from mtdetect.training import comparison
+    from mtdetect.training.comparison import comparison_table
 
     options.say("measuring")
-    result = comparison.compare(
-        partial(detectors[0].score, jobs=options.jobs),
-        partial(detectors[1].score, jobs=options.jobs),
-        measured,
-        old_documents=partial(detectors[0].score_documents, jobs=options.jobs),
-        new_documents=partial(detectors[1].score_documents, jobs=options.jobs),
-        **options.measuring,
-    )
+    result = compare_models(options, detectors[0], detectors[1], measured)
     result["signatures"] = {"old": detectors[0].signature, "new": detectors[1].signature}
     result["warnings"] = warnings
     result["command"] = command_line()
-    table = comparison.comparison_table(result)
+    table = comparison_table(result)
     write(options, result, table.markdown)
     if not options.on_standard_output:
         show(lambda: [table.rich()], table.markdown, [])

@@ -211,6 +211,20 @@ def _read(options: RowOptions, detectors: Sequence[Detector]) -> tuple[Rows, Row
     return own, corpus if corpus is not None else own, warnings
 
 
+def compare_models(options: RowOptions, old: Detector, new: Detector, rows: Rows) -> dict[str, Any]:
+    """Return the comparison of two models on the same rows (see :func:`mtdetect.training.comparison.compare`)."""
+    from mtdetect.training.comparison import compare
+
+    return compare(
+        functools.partial(old.score, jobs=options.jobs),
+        functools.partial(new.score, jobs=options.jobs),
+        rows,
+        old_documents=functools.partial(old.score_documents, jobs=options.jobs),
+        new_documents=functools.partial(new.score_documents, jobs=options.jobs),
+        **options.measuring,
+    )
+
+
 def _may_know(manifest: Mapping[str, Any], split: str, rows: str) -> str:
     return (
         f"{manifest['name']} {manifest['version']} was trained on {split} split of these {rows}: "

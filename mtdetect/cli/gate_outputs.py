@@ -10,7 +10,7 @@ from mtdetect.cli.options import short_scores
 from mtdetect.cli.score import UNREADABLE
 from mtdetect.errors import InputError
 from mtdetect.formats import FORMATS, Chunk, Record, RowReader, free_names, open_writer
-from mtdetect.formats.base import columns_of, shown_names, value_at
+from mtdetect.formats.base import shown_names, value_at
 
 if TYPE_CHECKING:
     from mtdetect.gate import Action, Decision
@@ -27,7 +27,7 @@ class Routes:
     Args:
         streams: outputs by action. Rows without an output are dropped, but rows to review then pass.
         reader: reader of the rows.
-        first: their first chunk, whose records say what columns there are.
+        columns: their columns, in order.
         added: columns to add, out of ``ADDED``; none: rows stay as they came.
         escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
     """
@@ -36,11 +36,10 @@ class Routes:
         self,
         streams: Mapping[Action, BinaryIO],
         reader: RowReader,
-        first: Chunk | None,
+        columns: Sequence[str],
         added: Sequence[str],
         escape_formulas: bool,
     ) -> None:
-        columns = columns_of(reader, first)
         self._names = dict(zip(added, free_names(added, columns), strict=True))
         types = [_TYPES.get(name, str) for name in added]
         self._writers = {

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from mtdetect.cli.progress import Reporter
 from mtdetect.cli.shards import Facts
 from mtdetect.cli.stream import Inputs, in_order
 from mtdetect.formats import FORMATS, sniffed_format
+from mtdetect.formats.base import columns_ahead
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
 from mtdetect.gate import ACTIONS, Action, Batch, Gate, Policy
@@ -89,12 +89,10 @@ class GateTask:
         """
         sources = Sources(self.policy["sources.column"], inputs.first) if self.policy.overrides else None
         batch = Batch(self.policy, self.gate.detector.signature)
-        incoming = inputs.chunks()
-        first = next(incoming, None)
-        chunks = chain(() if first is None else (first,), incoming)
+        columns, chunks = columns_ahead(inputs.first, inputs.chunks())
         with ExitStack() as stack:
             streams = {action: stack.enter_context(Output(path)) for action, path in outputs.items()}
-            routes = Routes(streams, inputs.first, first, self._added(), self.escape_formulas)
+            routes = Routes(streams, inputs.first, columns, self._added(), self.escape_formulas)
             for chunk, evidence in in_order(partial(self.gate.weigh, spans=self.annotate and self.spans), chunks, jobs):
                 names = sources.of(chunk) if sources is not None else None
                 decisions = self.gate.judge(chunk.texts, evidence, names)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtdetect.cli.evaluation_options import RowOptions, check_rows_are_named, command_line, read_rows_and_corpus
+from mtdetect.cli.evaluation_options import (
+    RowOptions,
+    check_rows_are_named,
+    command_line,
+    compare_models,
+    read_rows_and_corpus,
+)
 from mtdetect.cli.group import EXIT_GATE_FAILED
 from mtdetect.cli.options import MODEL_FOLDER, PERCENT, ROW_FILE, load_detector, usable_threshold
 
@@ -111,7 +116,7 @@ def _check(
     options: RowOptions, detectors: list[Detector], clean: tuple[Path, ...], limit: float
 ) -> tuple[list[str], str | None, list[str]]:
     """Return what speaks against the first detector, the verdict of the comparison, and what was measured."""
-    from mtdetect.training import calibration, comparison, promotion_checks
+    from mtdetect.training import calibration, promotion_checks
 
     found: list[str] = []
     measured: list[promotion_checks.FalsePositives] = []
@@ -123,14 +128,7 @@ def _check(
         say("measuring")
         if len(detectors) == 2:
             new, old = detectors
-            result = comparison.compare(
-                partial(old.score, jobs=jobs),
-                partial(new.score, jobs=jobs),
-                labelled,
-                old_documents=partial(old.score_documents, jobs=jobs),
-                new_documents=partial(new.score_documents, jobs=jobs),
-                **options.measuring,
-            )
+            result = compare_models(options, old, new, labelled)
             verdict = str(result["verdict"])
             say(f"{new.signature} against {old.signature}: {verdict}")
             found += promotion_checks.worse(result)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -47,7 +46,7 @@ from mtdetect.formats import (
     open_writer,
     sniffed_format,
 )
-from mtdetect.formats.base import columns_of
+from mtdetect.formats.base import columns_ahead
 from mtdetect.formats.compression import strip_suffix
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
@@ -153,11 +152,8 @@ class ScoreTask:
         if target is not None and made in FORMATS and not FORMATS[made].compressible and strip_suffix(target) != target:
             raise click.UsageError(f"{made} is compressed inside; name the output {strip_suffix(target)}")
         keep_bytes = made == inputs.first.format_name and not self.split
-        incoming = inputs.chunks()
-        first = next(incoming, None)
-        columns = columns_of(inputs.first, first)
+        columns, chunks = columns_ahead(inputs.first, inputs.chunks())
         added = free_names(names, columns, self.prefix)
-        chunks = chain(() if first is None else (first,), incoming)
         with Output(target) as stream:
             like = inputs.first if keep_bytes or made == inputs.first.format_name == "parquet" else None
             writer = self._writer(made, stream, columns, added, like)

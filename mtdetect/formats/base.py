@@ -189,9 +189,11 @@ class RawWriter(RowWriter):
         self.stream.write(b"".join(chunk.raws))
 
 
-def columns_of(reader: RowReader, first: Chunk | None) -> tuple[str, ...]:
-    """Return the columns of an input: those its format fixes, else those of its first chunk, in order."""
-    return reader.columns or tuple(dict.fromkeys(chain.from_iterable(first.records if first else ())))
+def columns_ahead(reader: RowReader, chunks: Iterator[Chunk]) -> tuple[tuple[str, ...], Iterator[Chunk]]:
+    """Return the columns of an input, and all its chunks: a format without fixed columns has those of the first."""
+    first = tuple(islice(chunks, 1))
+    columns = reader.columns or tuple(dict.fromkeys(name for chunk in first for row in chunk.records for name in row))
+    return columns, chain(first, chunks)
 
 
 def kind_of(value: object) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mtdetect.training import metrics
 from mtdetect.training.documents import assemble
-from mtdetect.training.evaluation import RATES, Scorer, flagged_name, metric_samples
+from mtdetect.training.evaluation import RATES, Scorer, clean_thresholds, flagged_name, metric_samples
 from mtdetect.training.evaluation_sets import (
     DEFAULT_BREAKDOWNS,
     EvaluationSets,
@@ -18,7 +18,7 @@ from mtdetect.training.evaluation_sets import (
     evaluation_rows,
 )
 from mtdetect.training.evaluation_tables import METRICS, SHARES, Table, interval
-from mtdetect.training.resampling import RESAMPLES, Draws, flagged_samples, threshold_samples
+from mtdetect.training.resampling import RESAMPLES, Draws, flagged_samples
 from mtdetect.training.rows import Rows
 
 Floats = NDArray[np.float64]
@@ -92,22 +92,7 @@ def verdict_of(difference: Floats, lower_is_better: bool) -> str:
 def _differences(
     level: str, rows: Rows, both: Sequence[Floats], sets: EvaluationSets, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
-    clean, content = sets.clean, rows.content
-    cuts: list[dict[float, Floats]] = [
-        {
-            rate: threshold_samples(
-                scores[clean],
-                rate,
-                groups=content[clean],
-                weights=sets.clean_weights(),
-                resamples=resamples,
-                seed=seed + 1,
-            )
-            for rate in RATES
-            if len(clean) * rate >= 1
-        }
-        for scores in both
-    ]
+    cuts = [clean_thresholds(rows, scores, sets, resamples, seed) for scores in both]
     found: list[dict[str, Any]] = []
     for one in sets.sets:
         old, new = (
@@ -120,7 +105,7 @@ def _differences(
                 counts = headline and name not in ("calibration_error", "pair_wins")
                 found.append(_difference(level, one.kind, one.name, name, old[name], new[name], counts))
     for human in sets.human_sets:
-        draws = Draws(both[0][human.rows], (), content[human.rows], None, resamples, seed)
+        draws = Draws(both[0][human.rows], (), rows.content[human.rows], None, resamples, seed)
         flagged = [
             (
                 flagged_samples(scores[human.rows], np.full(resamples + 1, thresholds[RATES[0]][0]), draws),

@@ -156,21 +156,13 @@ class _Settings:
 def _level(
     level: str, rows: Rows, scores: Mapping[str, Floats], sets: EvaluationSets, settings: _Settings
 ) -> dict[str, Any]:
-    clean, weights = sets.clean, sets.clean_weights()
-    thresholds: dict[str, dict[float, Floats]] = {name: {} for name in scores}
-    for rate in RATES if len(clean) else ():
-        if len(clean) * rate < 1:
+    clean = sets.clean
+    thresholds = {
+        name: clean_thresholds(rows, values, sets, settings.resamples, settings.seed) for name, values in scores.items()
+    }
+    for rate in RATES:
+        if 0 < len(clean) * rate < 1:
             sets.left_out.append(f"flagged at {rate:.1%}: {len(clean)} clean rows, fewer than {1 / rate:.0f}")
-            continue
-        for name in scores:
-            thresholds[name][rate] = threshold_samples(
-                scores[name][clean],
-                rate,
-                groups=rows.content[clean],
-                weights=weights,
-                resamples=settings.resamples,
-                seed=settings.seed + 1,
-            )
     measured = [
         {
             "kind": one.kind,
@@ -229,6 +221,20 @@ def _level(
         "distributions": distributions(scores, sets),
         "trade_off": trade_off(scores, sets),
         "left_out": sets.left_out,
+    }
+
+
+def clean_thresholds(
+    rows: Rows, scores: Floats, sets: EvaluationSets, resamples: int, seed: int
+) -> dict[float, Floats]:
+    """Return the thresholds (1 + R,) of one scorer by false-positive rate on clean English; too few rows give none."""
+    clean, weights = sets.clean, sets.clean_weights()
+    return {
+        rate: threshold_samples(
+            scores[clean], rate, groups=rows.content[clean], weights=weights, resamples=resamples, seed=seed + 1
+        )
+        for rate in RATES
+        if len(clean) * rate >= 1
     }
 
 
