@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,8 @@ def main(model: Path | None, json_out: Path | None, documents: int) -> None:
         start = time.perf_counter()
         subprocess.run([*command, "--quiet"], check=True)
         figures.append(Figure("mtdetect report", time.perf_counter() - start, "s"))
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        figures.append(Figure("its processor time", used.ru_utime + used.ru_stime, "s"))
         figures.append(Figure("size of the page", page.stat().st_size / 1e6, "MB"))
         options = webdriver.ChromeOptions()
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,900"):

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 from common import (
     Figure,
+    case_rows,
     json_option,
     median,
     model_arguments,
@@ -48,7 +49,10 @@ def main(model: Path | None, text: Path | None, json_out: Path | None, count: in
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.model"))
     detector.score(rows[:2000])
     pieces.encode(rows[:2000])
-    encode, score, command = [], [], []
+    cases = [case["text"] for name, case in case_rows() if name in ("in_the_wild", "synthetic")]
+    garbled = (cases * (10_000 // len(cases) + 1))[:10_000]
+    detector.spans(garbled)
+    encode, score, command, spans, again = [], [], [], [], []
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "rows.txt")
         path.write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -56,6 +60,8 @@ def main(model: Path | None, text: Path | None, json_out: Path | None, count: in
             encode.append(len(rows) / seconds(lambda: pieces.encode(rows, num_threads=1)))
             score.append(len(rows) / seconds(lambda: detector.score(rows)))
             command.append(len(rows) / seconds(lambda: _score_file(path, model)))
+            spans.append(len(garbled) / seconds(lambda: detector.spans(garbled)))
+            again.append(len(garbled) / seconds(lambda: detector.score(garbled)))
     single, checked = [], []
     for one in rows[:1000]:
         single.append(seconds(lambda one=one: detector.score([one])))
@@ -73,6 +79,12 @@ def main(model: Path | None, text: Path | None, json_out: Path | None, count: in
         Figure(f"mtdetect score, {len(rows):,} lines with start-up", median(command), "sentences/s"),
         Figure("score([one sentence]), median", 1000 * median(single), "ms", "below 1"),
         Figure("check(one sentence), median", 1000 * median(checked), "ms"),
+        Figure("Detector.spans, garbled sentences", median(spans), "sentences/s"),
+        Figure(
+            "Detector.spans to Detector.score, the same sentences",
+            median([a / b for a, b in zip(spans, again, strict=True)]),
+            "ratio",
+        ),
         *startup,
         *scaling,
     ]

@@ -15,12 +15,12 @@ from mtdetect import artifact
 from mtdetect.classifier import probability
 from mtdetect.document import DOCUMENT_FEATURES, document_features
 from mtdetect.explain import Explanation, explain_sentence, find_spans
-from mtdetect.features import FEATURES, compute
+from mtdetect.features import FEATURES, Analysis, compute
 from mtdetect.model import Model, load_model
 from mtdetect.scored import Scored, reasons
 from mtdetect.status import EMPTY, SCORED, STATUSES, TOO_SHORT, status_codes
 from mtdetect.text import MAX_CHARACTERS, normalise, split_sentences
-from mtdetect.verdict import DocumentVerdict, Level, SentenceVerdict
+from mtdetect.verdict import DocumentVerdict, Level, SentenceVerdict, Span
 
 FLAG_RATE = 0.01
 """False-positive rate at which verdicts are flagged."""
@@ -174,12 +174,9 @@ class Detector:
         )
         model = self.model
         for start, end in _batches(texts):
-            plain = normalise(texts[start:end])
-            filled = [i for i, text in enumerate(plain) if text]
-            if not filled:
+            at, analysis = self._analyse(texts, start, end)
+            if analysis is None:
                 continue
-            analysis = model.resources.analyse([plain[i] for i in filled] if len(filled) < len(plain) else plain)
-            at = np.array(filled) + start
             codes = status_codes(analysis)
             evidence = model.sentence.evidence(compute(analysis))
             there = codes == SCORED
@@ -189,6 +186,15 @@ class Detector:
             result.logits[at[there]] = evidence.logits[there]
             result.heads[at[there]] = evidence.heads[there]
         return result
+
+    def _analyse(self, texts: Sequence[str | None], start: int, end: int) -> tuple[NDArray[np.int64], Analysis | None]:
+        """Analyse ``texts[start:end]``; returns where those with anything to read stand in ``texts``."""
+        plain = normalise(texts[start:end])
+        filled = [i for i, text in enumerate(plain) if text]
+        if not filled:
+            return np.zeros(0, np.int64), None
+        lines = [plain[i] for i in filled] if len(filled) < len(plain) else plain
+        return np.array(filled) + start, self.model.resources.analyse(lines)
 
     def _documents(self, texts: Sequence[str | None]) -> Scored:
         n = len(texts)
@@ -228,29 +234,60 @@ class Detector:
         >>> verdict.status, verdict.flagged
         ('scored', False)
         """
-        return self._verdict(_one(text, "check"), 0)
+        return self._verdicts([_one(text, "check")], [0])[0]
 
-    def _verdict(self, text: str, start: int) -> SentenceVerdict:
+    def _verdicts(self, texts: Sequence[str], starts: Sequence[int]) -> list[SentenceVerdict]:
+        """Return the verdicts on N sentences, which start at these places of their document."""
         model = self.model
-        plain = normalise([text])
-        code = EMPTY
-        if plain[0]:
-            analysis = model.resources.analyse(plain)
-            code = int(status_codes(analysis)[0])
-        if code != SCORED:
-            return SentenceVerdict(text, math.nan, False, STATUSES[code], (), (), model.signature, start)
-        evidence = model.sentence.evidence(compute(analysis))
-        score = float(np.float32(probability(evidence.logits)[0]))
-        return SentenceVerdict(
-            text=text,
-            score=score,
-            flagged=score >= model.threshold("sentence", FLAG_RATE),
-            status="scored",
-            reasons=reasons(evidence.contributions[0], FEATURES, 5),
-            spans=find_spans(text, analysis),
-            signature=model.signature,
-            start=start,
-        )
+        threshold = model.threshold("sentence", FLAG_RATE)
+        verdicts = [
+            SentenceVerdict(text, math.nan, False, STATUSES[EMPTY], (), (), model.signature, start)
+            for text, start in zip(texts, starts, strict=True)
+        ]
+        for start, end in _batches(texts):
+            at, analysis = self._analyse(texts, start, end)
+            if analysis is None:
+                continue
+            codes = status_codes(analysis)
+            evidence = model.sentence.evidence(compute(analysis))
+            scores = _probabilities(evidence.logits, codes).tolist()
+            spans = find_spans(_scorable(texts, at, codes), analysis)
+            for row, i in enumerate(at.tolist()):
+                verdicts[i] = SentenceVerdict(
+                    text=texts[i],
+                    score=scores[row],
+                    flagged=scores[row] >= threshold,
+                    status=STATUSES[codes[row]],
+                    reasons=reasons(evidence.contributions[row], FEATURES, 5) if codes[row] == SCORED else (),
+                    spans=spans[row],
+                    signature=model.signature,
+                    start=starts[i],
+                )
+        return verdicts
+
+    def spans(self, texts: Sequence[str | None]) -> list[tuple[Span, ...]]:
+        """Find the suspicious stretches of N sentences, strongest first; none where a text cannot be scored.
+
+        They are those of :meth:`check`, whatever the order, batch size and neighbours, at a fraction of its time.
+
+        Raises:
+            TypeError: as :meth:`score`.
+
+        >>> import mtdetect
+        >>> garbled = "The nurses were praised for the spirit of self-secrification."
+        >>> [[span.text for span in spans] for spans in mtdetect.load().spans([garbled, None])]
+        [['self-secrification'], []]
+        """
+        checked = check_texts(texts, "spans")
+        result: list[tuple[Span, ...]] = [()] * len(checked)
+        for start, end in _batches(checked):
+            at, analysis = self._analyse(checked, start, end)
+            if analysis is None:
+                continue
+            found = find_spans(_scorable(checked, at, status_codes(analysis)), analysis)
+            for i, spans in zip(at.tolist(), found, strict=True):
+                result[i] = spans
+        return result
 
     def check_document(self, text: str) -> DocumentVerdict:
         """Score one document with a verdict for every sentence, in reading order.
@@ -265,7 +302,8 @@ class Detector:
         """
         _one(text, "check_document")
         scored = self._documents([text])
-        sentences = tuple(self._verdict(text[a:b], a) for a, b in split_sentences(text))
+        cut = split_sentences(text)
+        sentences = tuple(self._verdicts([text[a:b] for a, b in cut], [a for a, _ in cut]))
         judged = [sentence for sentence in sentences if sentence.status == "scored"]
         score = float(scored.scores[0])
         return DocumentVerdict(
@@ -290,10 +328,9 @@ class Detector:
         >>> abs(whole.base + sum(part.contribution for part in whole.features) - whole.logit) < 1e-9
         True
         """
-        plain = normalise([_one(text, "contributions")])
-        if not plain[0]:
+        _, analysis = self._analyse([_one(text, "contributions")], 0, 1)
+        if analysis is None:
             raise ValueError("the text cannot be scored: empty")
-        analysis = self.model.resources.analyse(plain)
         code = int(status_codes(analysis)[0])
         if code != SCORED:
             raise ValueError(f"the text cannot be scored: {STATUSES[code]}")
@@ -354,6 +391,11 @@ def _batches(texts: Sequence[str | None], limit: int = MAX_CHARACTERS) -> Iterat
         end = min(max(end, start + 1), start + _BATCH_TEXTS, len(texts))
         yield start, end
         start = end
+
+
+def _scorable(texts: Sequence[str | None], at: NDArray[np.int64], codes: NDArray[np.uint8]) -> list[str | None]:
+    """Return the texts at these places, None where they cannot be scored."""
+    return [texts[i] if code == SCORED else None for i, code in zip(at.tolist(), codes.tolist(), strict=True)]
 
 
 def _scored(

@@ -48,10 +48,13 @@ def reasons(contributions: NDArray[np.floating], features: tuple[Feature, ...], 
     """
     total: dict[str, float] = {}
     strongest: dict[str, int] = {}
-    for position in np.argsort(-contributions, kind="stable").tolist():
+    values = contributions.tolist()
+    for position in (-contributions).argsort(kind="stable").tolist():
         family = features[position].family
-        total[family] = total.get(family, 0.0) + float(contributions[position])
-        strongest.setdefault(family, position)
+        if family in total:
+            total[family] += values[position]
+        else:
+            total[family], strongest[family] = values[position], position
     by_weight = sorted(total, key=lambda family: -total[family])
     return tuple(
         Reason(
@@ -61,5 +64,5 @@ def reasons(contributions: NDArray[np.floating], features: tuple[Feature, ...], 
             round(total[family], 3),
         )
         for family in by_weight[:limit]
-        if total[family] >= MINIMUM_REASON and contributions[strongest[family]] > 0
+        if total[family] >= MINIMUM_REASON and values[strongest[family]] > 0
     )

@@ -17,7 +17,6 @@ from functools import partial
 
 import numpy as np
 import sentencex
-from numpy.typing import NDArray
 
 MAX_CHARACTERS = 8_000
 """Characters of one sentence that are read; the rest of a longer one does not enter its score."""
@@ -233,15 +232,15 @@ def _unescape(match: re.Match[str]) -> str:
     return html.unescape(match.group())
 
 
-def normalise_aligned(text: str) -> tuple[str, NDArray[np.int64]]:
+def normalise_aligned(text: str) -> tuple[str, list[int]]:
     """Return the plain form of one text and where each of its characters comes from.
 
     Returns:
-        The plain form (M characters, the same as ``normalise([text])[0]``) and int64 (M + 1,) offsets:
+        The plain form (M characters, the same as ``normalise([text])[0]``) and M + 1 offsets:
         plain character ``i`` stems from ``text[origin[i]:origin[i + 1]]`` or starts there.
 
     >>> plain, origin = normalise_aligned("“So”  be&nbsp;it")
-    >>> plain, origin.tolist()
+    >>> plain, origin
     ('So be it', [1, 2, 3, 6, 7, 8, 14, 15, 16])
     """
     plain = text[:MAX_CHARACTERS]
@@ -249,16 +248,20 @@ def normalise_aligned(text: str) -> tuple[str, NDArray[np.int64]]:
     if "&" in plain:
         plain, origin = _replace_matches(_ENTITY, _unescape, plain, origin)
         plain, origin = _replace_matches(_ENTITY, _unescape, plain, origin)
-    pieces = [_FOLDING[ord(character)] for character in plain]
-    origin = [origin[i] for i, piece in enumerate(pieces) for _ in piece] + [origin[-1]]
-    plain = f" {''.join(pieces)} "
+    if _FOREIGN_RUN.search(plain):
+        pieces = [_FOLDING[ord(character)] for character in plain]
+        origin = [origin[i] for i, piece in enumerate(pieces) for _ in piece] + [origin[-1]]
+        plain = "".join(pieces)
+    plain = f" {plain} "
     origin = [origin[0], *origin[:-1], origin[-1], origin[-1]]
-    plain, origin = _replace_matches(_LINK, lambda _: "link", plain, origin)
+    if "http" in plain or "www." in plain:
+        plain, origin = _replace_matches(_LINK, lambda _: "link", plain, origin)
     for old, new in _RULES:
-        plain, origin = _replace_matches(re.compile(re.escape(old)), partial(_literal, new), plain, origin)
+        if old in plain:
+            plain, origin = _replace_matches(re.compile(re.escape(old)), partial(_literal, new), plain, origin)
     start = len(plain) - len(plain.lstrip(_EDGES))
     plain = plain.strip(_EDGES)
-    return plain, np.array(origin[start : start + len(plain) + 1], dtype=np.int64)
+    return plain, origin[start : start + len(plain) + 1]
 
 
 def _literal(new: str, _: re.Match[str]) -> str:

@@ -66,9 +66,17 @@ class FakeDetector:
             raise ValueError("the model has no figures below 0.0001%; ask for a higher rate")
         return 0.5 if false_positive_rate < 0.02 else 0.3
 
+    def score(self, texts: Sequence[str | None]) -> NDArray[np.float32]:
+        return self.score_batch(texts).scores
+
+    def spans(self, texts: Sequence[str | None]) -> list[tuple[Span, ...]]:
+        return [
+            tuple(Span(m.start(), m.end(), m.group(), 1.0, "has zz") for m in re.finditer(r"\w*zz\w*", text or ""))
+            for text in texts
+        ]
+
     def check(self, text: str) -> SentenceVerdict:
         score, status = self._score(text)
-        spans = tuple(Span(m.start(), m.end(), m.group(), 1.0, "has zz") for m in re.finditer(r"\w*zz\w*", text))
         scored = self.score_batch([text])
         return SentenceVerdict(
             text,
@@ -76,7 +84,7 @@ class FakeDetector:
             score >= 0.5,
             status,
             scored.reasons(0),
-            spans,
+            self.spans([text])[0],
             self.signature,
         )
 

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,9 +140,9 @@ def test_named_sets_and_ratings_are_measured() -> None:
 class _Pointing:
     """Points at the first word with zz in it."""
 
-    def check(self, text: str) -> Any:
-        at = text.find("zz")
-        return SimpleNamespace(spans=() if at < 0 else (SimpleNamespace(start=at, end=at + 2),))
+    def spans(self, texts: Sequence[str]) -> Any:
+        places = [text.find("zz") for text in texts]
+        return [() if at < 0 else (SimpleNamespace(start=at, end=at + 2),) for at in places]
 
 
 def test_span_overlap_counts_hits_and_chance() -> None:

@@ -71,7 +71,7 @@ def test_aligned_form_is_the_same_and_its_offsets_point_into_the_text(text: str)
 def test_letters_keep_their_place() -> None:
     text = "“So”  be&nbsp;it — naïve"
     plain, origin = normalise_aligned(text)
-    for character, place in zip(plain, origin.tolist(), strict=False):
+    for character, place in zip(plain, origin, strict=False):
         if character.isascii() and character.isalpha() and text[place].isascii():
             assert text[place] == character
 

@@ -90,6 +90,7 @@ def verdicts(data: bytes) -> int:
         verdict = detector().check(text)
         score = float(detector().score([text])[0])
         promise(verdict.score == score or (math.isnan(verdict.score) and math.isnan(score)), "check and score agree")
+        promise(detector().spans([*texts, text])[-1] == verdict.spans, "neighbours change no span")
         for span in verdict.spans:
             promise(text[span.start : span.end] == span.text != "", "a span is a stretch of the text")
         verdict.to_dict()

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     "--spans/--no-spans",
     default=True,
     show_default=True,
-    help="Whether --annotate looks for spans: a millisecond for each row that does not pass.",
+    help="Whether --annotate looks for spans in rows that do not pass.",
 )
 @click.option("--summary", type=OUT_FILE, metavar="FILE", help="Write the summary as JSON here.")
 @click.option("--metrics", type=OUT_FILE, metavar="FILE", help="Write the summary as Prometheus text here.")

@@ -157,7 +157,7 @@ class Gate:
         Args:
             texts: N strings or None. Order, batch size and neighbours never change a decision.
             sources: N names of sources, or None where a text has none; None if no text has one.
-            spans: look for suspicious stretches in texts that do not pass (about a millisecond each).
+            spans: look for suspicious stretches in texts that do not pass.
 
         Raises:
             TypeError: ``texts`` is a bare string, or holds something that is neither a string nor None.
@@ -177,12 +177,12 @@ class Gate:
         lowest = min(review for _, review in self._limits.values())
         suspicious = np.flatnonzero(scored.scores.astype(np.float64) >= lowest).tolist()  # NaN never is
         why: dict[int, str] = {}
-        where: dict[int, tuple[Span, ...]] = {}
         for position in suspicious:
             reasons = scored.reasons(position, limit=1)
             why[position] = reasons[0].sentence if reasons else _WITHOUT_REASON
-            if spans:
-                where[position] = self._spans(texts[position] or "")
+        where: dict[int, tuple[Span, ...]] = {}
+        if spans:
+            where = dict(zip(suspicious, self._spans([texts[i] or "" for i in suspicious]), strict=True))
         return Evidence(scored.scores.tolist(), list(scored.statuses), why, where)
 
     def judge(
@@ -217,19 +217,25 @@ class Gate:
                 decisions.append(Decision("pass", score, "", status, signature))
         return decisions
 
-    def _spans(self, text: str) -> tuple[Span, ...]:
-        """Return the strongest spans of a text; of a document, those of its worst sentences."""
+    def _spans(self, texts: Sequence[str]) -> list[tuple[Span, ...]]:
+        """Return the strongest spans of N texts; of a document, those of its worst sentences."""
         if self.level == "sentence":
-            return self.detector.check(text).spans
-        cut = split_sentences(text)
-        scores = np.nan_to_num(self.detector.score_batch([text[a:b] for a, b in cut]).scores)
-        found: list[Span] = []
-        for worst in np.argsort(-scores, kind="stable")[:MAX_SPANS].tolist():
-            start, end = cut[worst]
-            for span in self.detector.check(text[start:end]).spans:
-                found.append(replace(span, start=span.start + start, end=span.end + start))
-        found.sort(key=lambda span: (-span.weight, span.start))
-        return tuple(found[:MAX_SPANS])
+            return self.detector.spans(texts)
+        cut = [split_sentences(text) for text in texts]
+        scores = np.nan_to_num(
+            self.detector.score([text[a:b] for text, places in zip(texts, cut, strict=True) for a, b in places])
+        )
+        worst: list[tuple[int, int, int]] = []  # document, start and end
+        done = 0
+        for document, places in enumerate(cut):
+            ranked = np.argsort(-scores[done : done + len(places)], kind="stable")
+            worst += [(document, *places[i]) for i in ranked[:MAX_SPANS].tolist()]
+            done += len(places)
+        joined: list[list[Span]] = [[] for _ in texts]
+        found = self.detector.spans([texts[document][start:end] for document, start, end in worst])
+        for (document, start, _), spans in zip(worst, found, strict=True):
+            joined[document] += [replace(span, start=span.start + start, end=span.end + start) for span in spans]
+        return [tuple(sorted(spans, key=lambda span: (-span.weight, span.start))[:MAX_SPANS]) for spans in joined]
 
 
 def _is_shorter(text: str | None, words: int) -> bool:

@@ -77,17 +77,18 @@ def explain_documents(detector: Detector, texts: Sequence[str | None], threshold
     flat = list(chain.from_iterable(cut))
     scored = detector.score_batch(flat)
     scores = scored.scores.astype(np.float64).tolist()
+    noted = [position for position, score in enumerate(scores) if score >= min(NOTED, threshold)]  # NaN never is
+    found = dict(zip(noted, detector.spans([flat[position] for position in noted]), strict=True))
     explained, at = [], 0
     for spans in offsets:
         sentences = []
         for position, (start, end) in enumerate(spans, at):
             score = scores[position]
-            if not score >= min(NOTED, threshold):  # NaN, too
+            if position not in found:
                 sentences.append(Sentence(start, end, None if score != score else score, False))
                 continue
             reasons = tuple(reason.sentence for reason in scored.reasons(position, limit=3))
-            found = detector.check(flat[position]).spans
-            marks = tuple((span.start, span.end, span.reason) for span in found)
+            marks = tuple((span.start, span.end, span.reason) for span in found[position])
             sentences.append(Sentence(start, end, score, score >= threshold, reasons, marks))
         explained.append(tuple(sentences))
         at += len(spans)

@@ -119,21 +119,21 @@ class Scorers:
     def _checked(self, text: str) -> dict[str, Any]:
         document = self.detector.score_batch([text], level="document")
         offsets = split_sentences(text)
-        scored = self.detector.score_batch([text[start:end] for start, end in offsets])
-        sentences = []
-        for i, (start, end) in enumerate(offsets):
-            marked = float(scored.scores[i]) >= self._marked_from
-            spans = self.detector.check(text[start:end]).spans if marked else ()
-            sentences.append(
-                {
-                    "start": start,
-                    "end": end,
-                    "score": scored.scores[i],
-                    "status": scored.statuses[i],
-                    "reasons": [asdict(reason) for reason in scored.reasons(i, _REASONS)] if marked else [],
-                    "spans": [asdict(span) for span in spans],
-                }
-            )
+        cut = [text[start:end] for start, end in offsets]
+        scored = self.detector.score_batch(cut)
+        noted = [i for i, score in enumerate(scored.scores.tolist()) if score >= self._marked_from]
+        found = dict(zip(noted, self.detector.spans([cut[i] for i in noted]), strict=True))
+        sentences = [
+            {
+                "start": start,
+                "end": end,
+                "score": score,
+                "status": status,
+                "reasons": [asdict(reason) for reason in scored.reasons(i, _REASONS)] if i in found else [],
+                "spans": [asdict(span) for span in found.get(i, ())],
+            }
+            for i, ((start, end), score, status) in enumerate(zip(offsets, scored.scores, scored.statuses, strict=True))
+        ]
         return {
             "score": document.scores[0],
             "status": document.statuses[0],

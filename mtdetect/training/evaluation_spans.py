@@ -12,7 +12,7 @@ import numpy as np
 
 from mtdetect.training.metrics import Interval
 from mtdetect.training.resampling import Draws, flagged_samples
-from mtdetect.verdict import SentenceVerdict
+from mtdetect.verdict import Span
 
 _WORD = re.compile(r"\S+")
 
@@ -20,11 +20,11 @@ Stretch = tuple[int, int]
 """Character offsets, the first and one past the last."""
 
 
-class Checker(Protocol):
-    """What is measured: a detector, or anything that gives verdicts with spans."""
+class SpanFinder(Protocol):
+    """What is measured: a detector, or anything that finds spans."""
 
-    def check(self, text: str) -> SentenceVerdict:
-        """Return the verdict on one sentence."""
+    def spans(self, texts: Sequence[str | None]) -> list[tuple[Span, ...]]:
+        """Return the spans of N sentences, strongest first."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def changed_words(text: str, better: str) -> tuple[Stretch, ...]:
     )
 
 
-def span_overlap(detector: Checker, texts: Sequence[MarkedText], resamples: int, seed: int) -> dict[str, Any]:
+def span_overlap(detector: SpanFinder, texts: Sequence[MarkedText], resamples: int, seed: int) -> dict[str, Any]:
     """Measure how often the top span of a text overlaps one of its errors.
 
     Chance is the share of hits of a span with as many words put anywhere in the text.
@@ -69,8 +69,7 @@ def span_overlap(detector: Checker, texts: Sequence[MarkedText], resamples: int,
     marked = [one for one in texts if one.errors]
     hits: list[tuple[float, float, float]] = []
     groups: list[str] = []
-    for one in marked:
-        spans = detector.check(one.text).spans
+    for one, spans in zip(marked, detector.spans([one.text for one in marked]), strict=True):
         if not spans:
             continue
         found = [any(_overlap((span.start, span.end), error) for error in one.errors) for span in spans]
