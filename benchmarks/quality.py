@@ -102,11 +102,11 @@ def main(
     import mtdetect
     from mtdetect.training.evaluation_plan import read_plan
     from mtdetect.training.evaluation_spans import MarkedText, changed_words
-    from mtdetect.training.evaluation_stages import Stages
     from mtdetect.training.evaluation_study import Settings, Study
     from mtdetect.training.evaluation_study_tables import study_markdown
     from mtdetect.training.recipe import read_recipe
     from mtdetect.training.splits import load_corpus
+    from mtdetect.training.stages import Stages
 
     def say(line: str) -> None:
         click.echo(line, err=True)

@@ -17,12 +17,12 @@ from mtdetect import artifact
 from mtdetect.cli import main
 from mtdetect.errors import InputError
 from mtdetect.training import train
-from mtdetect.training.evaluation_stages import Stages
 from mtdetect.training.pairing import pair_weights
 from mtdetect.training.recipe import RECIPES, read_recipe
 from mtdetect.training.rows import Rows, rows_from_records
 from mtdetect.training.sentence_classifier import Sample, badly_rated
 from mtdetect.training.splits import content_groups, prepare
+from mtdetect.training.stages import Stages
 from mtdetect.training.thresholds import RATES, threshold_table
 from mtdetect.training.train import STEPS
 

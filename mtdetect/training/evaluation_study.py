@@ -25,11 +25,11 @@ from mtdetect.training.evaluation_leave_out import LeaveOut, measured_part, scal
 from mtdetect.training.evaluation_plan import Plan, marked_texts
 from mtdetect.training.evaluation_sets import evaluation_rows
 from mtdetect.training.evaluation_spans import MarkedText, span_overlap
-from mtdetect.training.evaluation_stages import Stages
 from mtdetect.training.recipe import Recipe
 from mtdetect.training.resampling import whole_groups
 from mtdetect.training.rows import Rows
 from mtdetect.training.splits import licensed
+from mtdetect.training.stages import Stages
 from mtdetect.training.train import train
 
 FORMAT_VERSION = 1

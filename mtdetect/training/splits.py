@@ -21,10 +21,10 @@ from scipy.sparse.csgraph import connected_components
 from mtdetect import formats
 from mtdetect.errors import InputError
 from mtdetect.text import split_sentences
-from mtdetect.training.evaluation_stages import Stages
 from mtdetect.training.recipe import Recipe, Source
 from mtdetect.training.roundtrip import Options, generate
 from mtdetect.training.rows import Rows, concatenate, rows_from_records
+from mtdetect.training.stages import Stages
 
 BLOCK = 20
 """Neighbouring segments of a numbered set that stay together."""

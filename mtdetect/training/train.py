@@ -19,13 +19,13 @@ from mtdetect.errors import InputError
 from mtdetect.model import feature_list, load_model, resource_arrays
 from mtdetect.training.document_classifier import clean_rows, fit_document, thresholds
 from mtdetect.training.evaluation import evaluate
-from mtdetect.training.evaluation_stages import Stages
 from mtdetect.training.model_card import model_card
 from mtdetect.training.recipe import Recipe, read_recipe
 from mtdetect.training.resources import learn_resources
 from mtdetect.training.rows import Rows, concatenate, rows_from_records
 from mtdetect.training.sentence_classifier import Report, calibrated_sentence, fit_heads, require_both_sides
 from mtdetect.training.splits import load_corpus, locate_source, prepare
+from mtdetect.training.stages import Stages
 
 STEPS = {
     "pieces": 103, "lexicon": 40, "piece-model": 171, "class-model": 138, "expert-characters": 60, "expert-words": 67,
