@@ -51,15 +51,16 @@ def texts(browser: Any, selector: str) -> list[str]:
     return found
 
 
-def title(browser: Any) -> str:
-    return texts(browser, "#reader h2")[0]
-
-
 def wait_for(browser: Any, condition: str) -> None:
     deadline = time.monotonic() + 5
     while not browser.execute_script(f"return {condition}"):
         assert time.monotonic() < deadline, condition
         time.sleep(0.02)
+
+
+def title(browser: Any) -> str:
+    wait_for(browser, "document.querySelector('#reader h2')")
+    return texts(browser, "#reader h2")[0]
 
 
 def test_opens_with_the_verdict_and_the_worst_document(show: Any) -> None:
