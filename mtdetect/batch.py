@@ -17,6 +17,8 @@ import sentencepiece
 from numpy.typing import NDArray
 
 SPACE, LETTER, DIGIT, MARK = 0, 1, 2, 3
+_FEW = 256
+"""Texts that are cut into pieces one by one: for a list, sentencepiece starts a thread, which takes longer."""
 _BASE = 0xD1342543DE82EF95
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 
@@ -37,16 +39,19 @@ class _Powers:
     """Powers of the hash base and of its inverse (modulo 2**64), grown on demand."""
 
     def __init__(self) -> None:
-        self.up = self.down = np.ones(1, dtype=np.uint64)
+        one = np.ones(1, dtype=np.uint64)
+        self._tables = one, one  # replaced together: other threads read them
 
     def of(self, size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        if len(self.up) < size:
+        up, down = self._tables
+        if len(up) < size:
             size = max(size, 1 << 17)
             base = np.full(size, _BASE, dtype=np.uint64)
             inverse = np.full(size, _BASE_INVERSE, dtype=np.uint64)
             base[0] = inverse[0] = 1
-            self.up, self.down = np.cumprod(base, dtype=np.uint64), np.cumprod(inverse, dtype=np.uint64)
-        return self.up[:size], self.down[:size]
+            up, down = np.cumprod(base, dtype=np.uint64), np.cumprod(inverse, dtype=np.uint64)
+            self._tables = up, down
+        return up[:size], down[:size]
 
 
 _POWERS = _Powers()
@@ -216,10 +221,10 @@ class PieceEncoder:
     def encode(self, characters: Characters) -> Pieces:
         """Cut the lower-cased sentences into pieces."""
         lower = characters.lower
-        if len(lower) == 1:  # a list, even of one, starts a thread pool
-            encoded = [self.processor.Encode(lower[0], out_type=int)]
+        if len(lower) <= _FEW:
+            encoded = [self.processor.Encode(text, out_type=int) for text in lower]
         else:
-            encoded = self.processor.Encode(lower, out_type=int, num_threads=1) if lower else []
+            encoded = self.processor.Encode(lower, out_type=int, num_threads=1)
         count = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1
         start = np.zeros(len(encoded) + 1, dtype=np.int64)
         count.cumsum(out=start[1:])

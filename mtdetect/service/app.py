@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from mtdetect.service import messages
 from mtdetect.service.batching import Batcher
@@ -47,12 +46,14 @@ class Settings:
     connections: int = 2048
 
 
-def create_app(detector: Detector, settings: Settings) -> ASGIApp:
+def create_app(detector: Detector, settings: Settings) -> Observed:
     """Make the application around a loaded detector."""
     metrics = Metrics()
     scorers = Scorers(detector)
     scoring = Batcher(settings.queue_bytes, settings.seconds, metrics.round_texts)
-    checking = Batcher(_CHECK_CAPACITY, settings.seconds)  # on its own thread: people who look do not hold up pipelines
+    checking = Batcher(
+        _CHECK_CAPACITY, settings.seconds, small=False
+    )  # on its own thread: people who look do not hold up pipelines
     limits = Limits(settings.request_bytes, settings.seconds)
     check_limits = Limits(min(_CHECK_SIZE, settings.request_bytes), settings.seconds)
     metrics.watch("mtdetect_held_bytes", "Bytes of requests held.", lambda: scoring.held + checking.held)
@@ -108,7 +109,7 @@ def create_app(detector: Detector, settings: Settings) -> ASGIApp:
     async def description(_: Request) -> Response:
         return Response(document, media_type="application/json")
 
-    endpoints: dict[str, ASGIApp] = {
+    endpoints: dict[str, Endpoint[Any]] = {
         "/v1/score": Endpoint(messages.ScoreRequest, score, scoring, limits),
         "/v1/gate": Endpoint(messages.GateRequest, gate, scoring, limits),
         "/v1/score/batch": Endpoint(messages.ScoreBatchRequest, score_batch, scoring, limits),
@@ -125,6 +126,7 @@ def create_app(detector: Detector, settings: Settings) -> ASGIApp:
         *page_routes(),
     ]
     application = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _not_there})
+    application.router.redirect_slashes = False  # to the host that the request names, whatever it is
     return Observed(application, endpoints, metrics, {route.path for route in routes})
 
 

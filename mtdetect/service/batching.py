@@ -20,28 +20,36 @@ from mtdetect.service.errors import Overloaded
 Scorer = Callable[[Sequence[str | None]], list[dict[str, Any]]]
 """Turns N texts into N rows. Requests with the same scorer (the same object) are scored together."""
 
+Finish = Callable[[list[dict[str, Any]]], bytes]
+"""Turns the rows of a request into its answer."""
+
+Deliver = Callable[[bytes | Exception], None]
+"""Takes the answer of a request, or why there is none, in the event loop."""
+
 _ROUND_TEXTS = 1024
 _ROUND_CHARACTERS = 300_000
 _SHARE_TEXTS = 512
 _SHARE_CHARACTERS = 150_000
 _SMALL_TEXTS = 16
-_SMALL_CHARACTERS = 20_000
-_GATHER_SECONDS = 0.002
+_SMALL_BYTES = 20_000
+_QUIET_SECONDS = 0.0003
+_GATHER_SECONDS = 0.01
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class _Work:
-    """Texts of one request, and how far they are."""
+    """Texts of one request, and how far they are; ``over`` when it was given up."""
 
     scorer: Scorer
     texts: Sequence[str | None]
-    finish: Callable[[list[dict[str, Any]]], bytes]
-    future: asyncio.Future[bytes]
+    finish: Finish
+    deliver: Deliver
     deadline: float
     rows: list[dict[str, Any]] = field(default_factory=list)
     cut: int = 0
+    over: bool = False
 
 
 @dataclass(slots=True)
@@ -54,36 +62,37 @@ class _Share:
     characters: int
 
 
-@dataclass(slots=True)
-class _Outcome:
-    work: _Work
-    answer: bytes = b""
-    error: Exception | None = None
+_Outcome = tuple[_Work, bytes | Exception]
 
 
 class Batcher:
-    """One thread that scores what waits, in rounds; a round takes what came in while the last one ran.
+    """Scores what waits, in rounds; a round takes what came in while the last one ran.
 
-    A lone request is scored at once; where the last round had several, the next waits two milliseconds for more.
-    Small requests go first, many in a round. Large ones are cut, and their parts take turns; a round has room for
-    one of them whatever else waits. What is held is bounded by :meth:`hold`, so that memory is too.
+    Small requests are scored in the event loop, many in a round: in Python a thread for them would fight with the loop
+    over the interpreter, and a round takes milliseconds. A lone request is scored at once; where the last round had
+    several, the next waits until no more come. Large requests are cut, and their parts take turns on a thread, so that
+    they hold nobody up. What is held is bounded by :meth:`hold`, so that memory is too.
 
     Args:
         capacity: bytes of requests that may be held at a time, waiting and in work.
         time_limit: seconds a request may wait for its turn.
         sizes: histogram that is told how many texts each round had.
+        small: whether there are small requests; if not, every request goes to the thread.
     """
 
-    def __init__(self, capacity: int, time_limit: float, sizes: Histogram | None = None) -> None:
+    def __init__(self, capacity: int, time_limit: float, sizes: Histogram | None = None, small: bool = True) -> None:
         self.capacity = capacity
         self.held = 0
         self._time_limit = time_limit
         self._sizes = sizes
-        self._incoming: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._has_small = small
         self._small: deque[_Work] = deque()
+        self._gathering = False
+        self._company = False
+        self._arrived = 0.0
+        self._incoming: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._large: deque[_Work] = deque()
         self._closing = False
-        self._company = False
         self._characters_per_second = 1e6
         self._thread = threading.Thread(target=self._run, name="mtdetect-scoring", daemon=True)
 
@@ -95,6 +104,8 @@ class Batcher:
     async def close(self) -> None:
         """Finish what was accepted and end the thread."""
         self._closing = True
+        while self._small:
+            self._score_small()
         self._incoming.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -122,80 +133,85 @@ class Batcher:
         """How long what is held will take, at the speed so far."""
         return self.held / self._characters_per_second
 
-    def submit(
-        self, scorer: Scorer, texts: Sequence[str | None], finish: Callable[[list[dict[str, Any]]], bytes]
-    ) -> asyncio.Future[bytes]:
-        """Queue texts; the future holds ``finish(rows)``, with a row for every text in order.
+    def submit(self, scorer: Scorer, texts: Sequence[str | None], size: int, finish: Finish, deliver: Deliver) -> None:
+        """Queue texts of so many bytes; ``deliver`` gets ``finish(rows)``, a row a text in order, or an error.
 
-        The future raises Overloaded if its turn did not come within the time limit.
+        The error is Overloaded if their turn did not come within the time limit.
         """
-        future: asyncio.Future[bytes] = self._loop.create_future()
-        self._incoming.put(_Work(scorer, texts, finish, future, time.monotonic() + self._time_limit))
-        return future
+        now = time.monotonic()
+        work = _Work(scorer, texts, finish, deliver, now + self._time_limit)
+        if not self._has_small or len(texts) > _SMALL_TEXTS or size > _SMALL_BYTES:
+            self._incoming.put(work)
+            return
+        self._small.append(work)
+        self._arrived = now
+        if not self._gathering:
+            self._gathering = True
+            self._loop.call_soon(self._gather, now + _GATHER_SECONDS)
+
+    def _gather(self, end: float) -> None:
+        """Wait while small requests keep coming: the more are scored together, the less time each takes."""
+        until = min(end, self._arrived + _QUIET_SECONDS)
+        if self._company and len(self._small) < _ROUND_TEXTS and time.monotonic() < until:
+            self._loop.call_soon(self._gather, end)  # the timers of event loops are too coarse
+            return
+        self._score_small()
+        self._gathering = bool(self._small)
+        if self._gathering:
+            self._loop.call_soon(self._gather, 0.0)
+
+    def _score_small(self) -> None:
+        shares = _round_of(self._small)
+        self._company = len(shares) > 1
+        _deliver(self._outcomes(shares))
 
     def _run(self) -> None:
-        while (shares := self._take()) is not None:
-            outcomes: list[_Outcome] = []
-            try:
-                self._round(shares, outcomes)
-            except Exception as error:  # the thread outlives whatever a text can do to it
-                _log.exception("a round of scoring failed")
-                outcomes += [_Outcome(share.work, error=error) for share in shares]
-                self._drop({share.work for share in shares})
-            if outcomes:
+        while (shares := self._take_large()) is not None:
+            if outcomes := self._outcomes(shares):
                 self._loop.call_soon_threadsafe(_deliver, outcomes)
 
-    def _take(self) -> list[_Share] | None:
-        """Wait for work; return the shares of the next round, None at the end."""
-        if not self._small and not self._large:
+    def _take_large(self) -> list[_Share] | None:
+        """Wait for large requests; return the shares of the next round, None at the end."""
+        if not self._large:
             if self._closing and self._incoming.empty():
                 return None
-            self._sort(self._incoming.get())
-            if self._company:
-                time.sleep(_GATHER_SECONDS)
+            self._accept(self._incoming.get())
         while not self._incoming.empty():
-            self._sort(self._incoming.get())
-        if self._closing and not self._small and not self._large:
-            return None
-        self._company = len(self._small) > 1
-        shares: list[_Share] = []
-        texts = characters = 0
-        while self._small and texts < _ROUND_TEXTS and characters < _ROUND_CHARACTERS:
-            shares.append(_cut(self._small.popleft()))
-            texts += shares[-1].end - shares[-1].start
-            characters += shares[-1].characters
-        unfinished: list[_Work] = []
-        while self._large and (not unfinished or (texts < _ROUND_TEXTS and characters < _ROUND_CHARACTERS)):
-            shares.append(_cut(self._large.popleft()))
-            texts += shares[-1].end - shares[-1].start
-            characters += shares[-1].characters
-            unfinished.append(shares[-1].work)
-        self._large.extend(work for work in unfinished if work.cut < len(work.texts))
-        return shares
+            self._accept(self._incoming.get())
+        return None if self._closing and not self._large else _round_of(self._large)
 
-    def _sort(self, work: _Work | None) -> None:
+    def _accept(self, work: _Work | None) -> None:
         if work is not None:
-            small = len(work.texts) <= _SMALL_TEXTS and sum(map(len, filter(None, work.texts))) <= _SMALL_CHARACTERS
-            (self._small if small else self._large).append(work)
+            self._large.append(work)
+
+    def _outcomes(self, shares: list[_Share]) -> list[_Outcome]:
+        """Score a round; return what came of the requests that are done with it."""
+        outcomes: list[_Outcome] = []
+        try:
+            self._round(shares, outcomes)
+        except Exception as error:  # the service outlives whatever a text can do to it
+            _log.exception("a round of scoring failed")
+            known = {work for work, _ in outcomes}
+            outcomes += [_failure(share.work, error) for share in shares if share.work not in known]
+        return outcomes
 
     def _round(self, shares: list[_Share], outcomes: list[_Outcome]) -> None:
         begin = time.monotonic()
         groups: dict[Scorer, list[_Share]] = {}
         for share in shares:
             if share.start == 0 and begin > share.work.deadline:
-                self._drop({share.work})
                 error = Overloaded("the request waited too long for its turn; send it again later", self.seconds_behind)
-                outcomes.append(_Outcome(share.work, error=error))
+                outcomes.append(_failure(share.work, error))
             else:
                 groups.setdefault(share.work.scorer, []).append(share)
         for scorer, group in groups.items():
             self._score(scorer, group, outcomes)
             for share in group:
-                if len(share.work.rows) == len(share.work.texts):
+                if not share.work.over and len(share.work.rows) == len(share.work.texts):
                     try:
-                        outcomes.append(_Outcome(share.work, share.work.finish(share.work.rows)))
+                        outcomes.append((share.work, share.work.finish(share.work.rows)))
                     except Exception as error:
-                        outcomes.append(_Outcome(share.work, error=error))
+                        outcomes.append((share.work, error))
         rate = sum(share.characters for share in shares) / max(time.monotonic() - begin, 1e-6)
         self._characters_per_second += 0.1 * (rate - self._characters_per_second)
 
@@ -212,15 +228,30 @@ class Batcher:
                 try:
                     share.work.rows += scorer(share.work.texts[share.start : share.end])
                 except Exception as error:
-                    self._drop({share.work})
-                    outcomes.append(_Outcome(share.work, error=error))
+                    outcomes.append(_failure(share.work, error))
         else:
             for share in group:
                 share.work.rows += islice(rows, share.end - share.start)
 
-    def _drop(self, works: set[_Work]) -> None:
-        """Forget the shares of works that failed and are still to come."""
-        self._large = deque(work for work in self._large if work not in works)
+
+def _failure(work: _Work, error: Exception) -> _Outcome:
+    """Give a request up, with the shares of it that are still to come."""
+    work.over = True
+    return work, error
+
+
+def _round_of(waiting: deque[_Work]) -> list[_Share]:
+    """Take the next share of every request in turn, up to a round; requests with more to come queue up again."""
+    shares: list[_Share] = []
+    texts = characters = 0
+    while waiting and texts < _ROUND_TEXTS and characters < _ROUND_CHARACTERS:
+        work = waiting.popleft()
+        if not work.over:
+            shares.append(_cut(work))
+            texts += shares[-1].end - shares[-1].start
+            characters += shares[-1].characters
+    waiting.extend(share.work for share in shares if share.end < len(share.work.texts))
+    return shares
 
 
 def _cut(work: _Work) -> _Share:
@@ -233,11 +264,8 @@ def _cut(work: _Work) -> _Share:
 
 
 def _deliver(outcomes: list[_Outcome]) -> None:
-    for outcome in outcomes:
-        future = outcome.work.future
-        if future.done():  # the connection went away
-            continue
-        if outcome.error is None:
-            future.set_result(outcome.answer)
-        else:
-            future.set_exception(outcome.error)
+    for work, outcome in outcomes:
+        try:
+            work.deliver(outcome)
+        except Exception:  # one connection, not those of the others
+            _log.exception("an answer could not be delivered")

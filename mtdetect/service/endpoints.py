@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import orjson
 from starlette.types import Receive, Scope, Send
 
 from mtdetect.service.batching import Batcher, Scorer
-from mtdetect.service.errors import Refusal
+from mtdetect.service.errors import Headers, Refusal
 
 Request = TypeVar("Request", bound=msgspec.Struct)
-Headers = list[tuple[bytes, bytes]]
 
 _LONGEST_MESSAGE = 300
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Limits:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Task:
     """What a request asks for: a scorer, its texts, and how rows become an answer."""
 
@@ -42,8 +47,18 @@ class Task:
     answer: Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
+class Answer(NamedTuple):
+    """A JSON answer."""
+
+    status: int
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
 class Endpoint(Generic[Request]):
-    """An ASGI application that decodes a request, has its texts scored, and answers.
+    """Decodes a request, has its texts scored, and answers.
+
+    As an ASGI application it reads the body first, within limits; :meth:`start` takes a request that is all there.
 
     Args:
         kind: what a request holds.
@@ -62,53 +77,93 @@ class Endpoint(Generic[Request]):
         """Answer one request."""
         held = 0
         try:
-            length = _check_headers(scope["headers"])
-            if length > self._limits.size:
-                raise self._too_large()
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            self._batcher.hold(len(body))
-            held = len(body)
-            if message.get("more_body"):
-                parts = [body]
-                try:
-                    async with asyncio.timeout(self._limits.seconds):
-                        while message.get("more_body"):
-                            message = await receive()
-                            part: bytes = message.get("body", b"")
-                            if held + len(part) > self._limits.size:
-                                raise self._too_large()
-                            self._batcher.hold(len(part))
-                            held += len(part)
-                            parts.append(part)
-                except TimeoutError:
-                    raise Refusal(408, f"the body did not arrive within {self._limits.seconds:g} seconds") from None
-                body = b"".join(parts)
-                del parts
+            self.check(scope["headers"])
+            parts: list[bytes] = []
+            try:
+                async with asyncio.timeout(self._limits.seconds):
+                    more = True
+                    while more:
+                        message = await receive()
+                        part: bytes = message.get("body", b"")
+                        if held + len(part) > self._limits.size:
+                            raise self._too_large()
+                        self._batcher.hold(len(part))
+                        held += len(part)
+                        parts.append(part)
+                        more = message.get("more_body", False)
+            except TimeoutError:
+                raise Refusal(408, f"the body did not arrive within {self._limits.seconds:g} seconds") from None
             if message["type"] == "http.disconnect":
                 return
-            if len(body) > self._limits.size:
-                raise self._too_large()
-            task = self._task(body)
+            body = b"".join(parts)
+            del parts, part
+            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            self._submit(body, lambda answer: None if future.done() else future.set_result(answer))
             del body
-            answer = await self._batcher.submit(task.scorer, task.texts, lambda rows: dumps(task.answer(rows)))
-            await respond(send, 200, answer)
+            await respond(send, await future)
         except Refusal as refusal:
-            await refuse(send, refusal)
+            await respond(send, refused(refusal))
         finally:
             self._batcher.release(held)
 
+    def start(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
+        """Begin to answer a request that is all there, and whose headers were checked.
+
+        ``deliver`` gets the answer, now or later, in the event loop.
+        """
+        try:
+            self._batcher.hold(len(body))
+        except Refusal as refusal:
+            deliver(refused(refusal))
+            return
+
+        def release(answer: Answer) -> None:
+            self._batcher.release(len(body))
+            deliver(answer)
+
+        self._submit(body, release)
+
+    def _submit(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
+        try:
+            task = self._task(body)
+        except Exception as error:
+            deliver(failed(error))
+            return
+
+        def answered(outcome: bytes | Exception) -> None:
+            deliver(Answer(200, outcome) if isinstance(outcome, bytes) else failed(outcome))
+
+        self._batcher.submit(task.scorer, task.texts, len(body), lambda rows: dumps(task.answer(rows)), answered)
+
+    def check(self, headers: Headers) -> None:
+        """Check the headers of a request.
+
+        Raises:
+            Refusal: the body is of another type, encoded, or too large.
+        """
+        if _check_headers(headers) > self._limits.size:
+            raise self._too_large()
+
     def _task(self, body: bytes) -> Task:
         try:
-            request = self._decoder.decode(body)
+            request = self._decoded(body)
         except msgspec.ValidationError as error:
             raise Refusal(422, f"{_clip(error)}; /openapi.json describes every field") from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Refusal(400, f"the body is not JSON in UTF-8: {_clip(error)}") from None
         try:
             return self._plan(request)
         except ValueError as error:
             raise Refusal(422, _clip(error)) from None
+
+    def _decoded(self, body: bytes) -> Request:
+        try:
+            return self._decoder.decode(body)
+        except msgspec.DecodeError:
+            if not _HALF.search(body):
+                raise
+            # Half of a surrogate pair, which JSON can write and UTF-8 cannot: only the slower decoder takes it.
+            return msgspec.convert(json.loads(body), self._decoder.type)
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"a request may have {self._limits.size:,} bytes; send the texts in several requests")
@@ -119,16 +174,24 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-async def respond(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    """Send a JSON answer."""
-    fixed = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
-    await send({"type": "http.response.body", "body": body})
+def refused(refusal: Refusal) -> Answer:
+    """Return the answer that says why there is no result."""
+    return Answer(refusal.status, dumps({"error": refusal.message}), refusal.headers)
 
 
-async def refuse(send: Send, refusal: Refusal) -> None:
-    """Send a refusal."""
-    await respond(send, refusal.status, dumps({"error": refusal.message}), refusal.headers)
+def failed(error: Exception) -> Answer:
+    """Return the answer to a request that failed; what no refusal explains goes to the log."""
+    if isinstance(error, Refusal):
+        return refused(error)
+    _log.error("a request failed", exc_info=error)
+    return refused(Refusal(500, "unexpected error; the log of the service says more"))
+
+
+async def respond(send: Send, answer: Answer) -> None:
+    """Send an answer through ASGI."""
+    fixed = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": [*fixed, *answer.headers]})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _check_headers(headers: Headers) -> int:
@@ -147,5 +210,5 @@ def _check_headers(headers: Headers) -> int:
 
 
 def _clip(error: Exception) -> str:
-    message = str(error)
+    message = " ".join(str(error).splitlines())
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+Headers = list[tuple[bytes, bytes]]
+
 
 class Refusal(Exception):
     """A request that is not answered with a result.
@@ -17,7 +19,7 @@ class Refusal(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: Headers = []
 
 
 class Overloaded(Refusal):

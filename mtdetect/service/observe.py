@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mtdetect.service.endpoints import refuse
-from mtdetect.service.errors import Refusal
-
-_log = logging.getLogger(__name__)
+from mtdetect.service.endpoints import Endpoint, failed, respond
 
 _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TEXTS = (1, 4, 16, 64, 256, 1024)
+
+
+class Answers(Collector):
+    """Counts answers by path and status, and how long they took.
+
+    The same as a counter and a histogram of the library, in a tenth of their time; for one thread.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, int], int] = {}
+        self._buckets: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def note(self, path: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        key = path, status
+        self._counts[key] = self._counts.get(key, 0) + 1
+        if path not in self._buckets:
+            self._buckets[path], self._sums[path] = [0] * (len(_SECONDS) + 1), 0.0
+        self._buckets[path][bisect_left(_SECONDS, seconds)] += 1
+        self._sums[path] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what was counted, in the form of the library."""
+        counts = CounterMetricFamily("mtdetect_http_requests", "Requests answered.", labels=["path", "status"])
+        for (path, status), count in self._counts.items():
+            counts.add_metric([path, str(status)], count)
+        yield counts
+        times = HistogramMetricFamily(
+            "mtdetect_http_request_seconds", "Time from a request's headers to its answer.", labels=["path"]
+        )
+        bounds = [str(float(bound)) for bound in _SECONDS] + ["+Inf"]
+        for path, buckets in self._buckets.items():
+            times.add_metric([path], list(zip(bounds, accumulate(buckets), strict=True)), self._sums[path])
+        yield times
 
 
 class Metrics:
@@ -24,16 +60,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.answers = Counter(
-            "mtdetect_http_requests", "Requests answered.", ["path", "status"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            "mtdetect_http_request_seconds",
-            "Time from a request's headers to its answer.",
-            ["path"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self.answers = Answers()
+        self.registry.register(self.answers)
         self.round_texts = Histogram(
             "mtdetect_round_texts", "Texts scored together.", buckets=_TEXTS, registry=self.registry
         )
@@ -54,13 +82,11 @@ class Observed:
         paths: paths that get a line of their own; others share one, so that nobody can grow the metrics.
     """
 
-    def __init__(self, app: ASGIApp, direct: Mapping[str, ASGIApp], metrics: Metrics, paths: set[str]) -> None:
+    def __init__(self, app: ASGIApp, direct: Mapping[str, Endpoint[Any]], metrics: Metrics, paths: set[str]) -> None:
+        self.direct = direct
         self._app = app
-        self._direct = direct
         self._metrics = metrics
         self._paths = paths
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._timers = {path: metrics.seconds.labels(path) for path in (*paths, "other")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and note how it went."""
@@ -68,7 +94,8 @@ class Observed:
             await self._app(scope, receive, send)
             return
         begin = time.perf_counter()
-        app = self._direct.get(scope["path"], self._app) if scope["method"] == "POST" else self._app
+        endpoint = self.direct.get(scope["path"]) if scope["method"] == "POST" else None
+        app = self._app if endpoint is None else endpoint
         status = 0
 
         async def noted(message: Message) -> None:
@@ -79,16 +106,13 @@ class Observed:
 
         try:
             await app(scope, receive, noted)
-        except Exception:
-            _log.exception("a request failed")
+        except Exception as error:
             if status:  # half an answer is out: the server closes the connection
                 raise
-            await refuse(noted, Refusal(500, "unexpected error; the log of the service says more"))
-        if not status:  # the client went away before it was answered
-            return
-        path = scope["path"] if scope["path"] in self._paths else "other"
-        counter = self._counters.get((path, status))
-        if counter is None:
-            counter = self._counters[path, status] = self._metrics.answers.labels(path, status)
-        counter.inc()
-        self._timers[path].observe(time.perf_counter() - begin)
+            await respond(noted, failed(error))
+        if status:  # else the client went away before it was answered
+            self.note(scope["path"] if scope["path"] in self._paths else "other", status, begin)
+
+    def note(self, path: str, status: int, begin: float) -> None:
+        """Count an answer to a request that began then (``time.perf_counter()``)."""
+        self._metrics.answers.note(path, status, time.perf_counter() - begin)

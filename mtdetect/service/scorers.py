@@ -130,7 +130,7 @@ class Scorers:
                 "score": score,
                 "status": status,
                 "reasons": [asdict(reason) for reason in scored.reasons(i, _REASONS)] if i in found else [],
-                "spans": [asdict(span) for span in found.get(i, ())],
+                "spans": [asdict(span) | {"text": _writable(span.text)} for span in found.get(i, ())],
             }
             for i, ((start, end), score, status) in enumerate(zip(offsets, scored.scores, scored.statuses, strict=True))
         ]
@@ -140,3 +140,8 @@ class Scorers:
             "reasons": [asdict(reason) for reason in document.reasons(0, _REASONS)],
             "sentences": sentences,
         }
+
+
+def _writable(text: str) -> str:
+    """Return a text of the same length that UTF-8 can hold: halves of surrogate pairs become question marks."""
+    return text.encode("utf-8", "replace").decode()

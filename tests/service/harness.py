@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,32 @@ class Service:
     def get(self, path: str) -> tuple[int, bytes]:
         status, _, answer = self.request("GET", path)
         return status, answer
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+
+def http_post(path: str, value: Any, *headers: str) -> bytes:
+    """Return a whole request."""
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+def read_answer(connection: socket.socket) -> tuple[int, bytes]:
+    """Read one answer from a connection, and no byte more; return its status and body."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        assert byte, f"the connection ended after {head!r}"
+        head += byte
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    body = b""
+    while len(body) < length:
+        part = connection.recv(length - len(body))
+        assert part, "the connection ended within the body"
+        body += part
+    return int(head.split(b" ")[1]), body
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("prometheus_client", reason="the service needs its packages: pip install 'mtdetect[serve]'")
 
-from mtdetect.service.batching import Batcher
+from mtdetect.service.batching import Batcher, Finish, Scorer
 from mtdetect.service.errors import Overloaded
 
 
@@ -37,6 +37,22 @@ class Recorder:
         return [{"text": text} for text in texts]
 
 
+def _submit(
+    batcher: Batcher, scorer: Scorer, texts: Sequence[str | None], finish: Finish = _answer
+) -> asyncio.Future[bytes]:
+    future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def deliver(outcome: bytes | Exception) -> None:
+        assert not future.done()
+        if isinstance(outcome, bytes):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
+
+    batcher.submit(scorer, texts, sum(len(text or "") for text in texts), finish, deliver)
+    return future
+
+
 def _run(steps: Any, capacity: int = 1 << 20, time_limit: float = 30.0) -> None:
     async def main() -> None:
         batcher = Batcher(capacity, time_limit)
@@ -51,10 +67,7 @@ def test_requests_that_wait_together_are_scored_together() -> None:
     recorder = Recorder()
 
     async def steps(batcher: Batcher) -> None:
-        recorder.gate.clear()
-        futures = [batcher.submit(recorder, [f"text {i}"], _answer) for i in range(100)]
-        await asyncio.sleep(0.05)
-        recorder.gate.set()
+        futures = [_submit(batcher, recorder, [f"text {i}"]) for i in range(100)]
         answers = await asyncio.gather(*futures)
         assert [json.loads(answer) for answer in answers] == [[f"text {i}"] for i in range(100)]
 
@@ -70,14 +83,14 @@ def test_a_large_request_is_cut_and_small_ones_pass_it() -> None:
     async def steps(batcher: Batcher) -> None:
         recorder.gate.clear()
         texts = [f"text {i}" for i in range(9000)]
-        large = batcher.submit(recorder, texts, _answer)
-        small = batcher.submit(recorder, ["small"], _answer)
+        large = _submit(batcher, recorder, texts)
+        small = _submit(batcher, recorder, ["small"])
         large.add_done_callback(lambda _: done.append("large"))
         small.add_done_callback(lambda _: done.append("small"))
         recorder.gate.set()
         assert json.loads(await large) == texts
         assert json.loads(await small) == ["small"]
-        assert json.loads(await batcher.submit(recorder, [], _answer)) == []
+        assert json.loads(await _submit(batcher, recorder, [])) == []
 
     _run(steps)
     assert done == ["small", "large"]
@@ -88,17 +101,14 @@ def test_a_text_that_breaks_scoring_fails_alone() -> None:
     recorder = Recorder()
 
     async def steps(batcher: Batcher) -> None:
-        recorder.gate.clear()
         texts = [["fine"], ["poison"], ["also fine"], ["poison"] + ["x"] * 5000]
-        futures = [batcher.submit(recorder, one, _answer) for one in texts]
-        await asyncio.sleep(0.05)
-        recorder.gate.set()
+        futures = [_submit(batcher, recorder, one) for one in texts]
         results = await asyncio.gather(*futures, return_exceptions=True)
         assert results[0] == b'["fine"]'
         assert isinstance(results[1], ValueError)
         assert results[2] == b'["also fine"]'
         assert isinstance(results[3], ValueError)
-        assert await batcher.submit(recorder, ["later"], _answer) == b'["later"]'
+        assert await _submit(batcher, recorder, ["later"]) == b'["later"]'
 
     _run(steps)
 
@@ -110,7 +120,7 @@ def test_an_answer_that_cannot_be_written_fails_alone() -> None:
     async def steps(batcher: Batcher) -> None:
         recorder = Recorder()
         results = await asyncio.gather(
-            batcher.submit(recorder, ["a"], broken), batcher.submit(recorder, ["b"], _answer), return_exceptions=True
+            _submit(batcher, recorder, ["a"], broken), _submit(batcher, recorder, ["b"]), return_exceptions=True
         )
         assert isinstance(results[0], RuntimeError)
         assert results[1] == b'["b"]'
@@ -123,17 +133,50 @@ def test_who_waited_too_long_is_told_when_to_come_back() -> None:
 
     async def steps(batcher: Batcher) -> None:
         recorder.gate.clear()
-        first = batcher.submit(recorder, ["in work"], _answer)
+        first = _submit(batcher, recorder, ["in work"] * 20)
         await asyncio.sleep(0.05)
-        late = batcher.submit(recorder, ["late"], _answer)
+        late = _submit(batcher, recorder, ["late"] * 20)
         await asyncio.sleep(0.3)
         recorder.gate.set()
-        assert await first == b'["in work"]'
+        assert json.loads(await first) == ["in work"] * 20
         with pytest.raises(Overloaded) as refusal:
             await late
         assert dict(refusal.value.headers)[b"retry-after"] == b"1"
 
     _run(steps, time_limit=0.2)
+
+
+def test_while_a_large_request_is_scored_the_loop_answers_small_ones() -> None:
+    recorder, small = Recorder(), Recorder()
+
+    async def steps(batcher: Batcher) -> None:
+        recorder.gate.clear()
+        large = _submit(batcher, recorder, ["large"] * 5000)
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            assert await _submit(batcher, small, ["small"]) == b'["small"]'
+        assert not large.done()
+        recorder.gate.set()
+        assert len(json.loads(await large)) == 5000
+
+    _run(steps)
+
+
+def test_where_nothing_is_small_the_loop_scores_nothing() -> None:
+    threads = set()
+
+    def scorer(texts: Sequence[str | None]) -> list[dict[str, Any]]:
+        threads.add(threading.current_thread())
+        return [{"text": text} for text in texts]
+
+    async def main() -> None:
+        batcher = Batcher(1 << 20, 30, small=False)
+        batcher.start()
+        await _submit(batcher, scorer, ["one"])
+        await batcher.close()
+
+    asyncio.run(main())
+    assert threading.main_thread() not in threads
 
 
 def test_holding_is_bounded() -> None:
@@ -154,7 +197,7 @@ def test_closing_finishes_what_waits() -> None:
         batcher = Batcher(1 << 20, 30)
         batcher.start()
         recorder.gate.clear()
-        futures = [batcher.submit(recorder, [f"text {i}"] * 2000, _answer) for i in range(5)]
+        futures = [_submit(batcher, recorder, [f"text {i}"] * 2000) for i in range(5)]
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0.05)
         assert not batcher.ready

@@ -1,0 +1,280 @@
+"""HTTP on one connection: uvicorn's protocol, guarded, with a short way for small requests that arrive whole."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mtdetect.service.app import Settings
+from mtdetect.service.endpoints import Answer, Endpoint
+from mtdetect.service.errors import Refusal
+from mtdetect.service.observe import Observed
+
+_HEADER_SECONDS = 10.0
+_HEADER_BYTES = 64 << 10
+_KNOWN_HEADS = 4096
+_KNOWN_BYTES = 1024
+_STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_JSON = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
+
+
+def _refusal(status: int, message: bytes, headers: bytes = b"") -> bytes:
+    body = b'{"error":"%s"}' % message
+    head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n" % len(body)
+    return b"".join((_STATUS_LINE[status], head, headers, b"\r\n", body))
+
+
+_BUSY = _refusal(503, b"too many connections are open; try again in a second", b"retry-after: 1\r\n")
+_NO_HTTP = _refusal(400, b"this is not an HTTP request that can be read; /openapi.json lists what can")
+_LONG_HEADERS = _refusal(431, b"the headers are longer than %d bytes; send fewer" % _HEADER_BYTES)
+
+
+class _Joined:
+    """A transport that writes once in a turn of the event loop: head and body of an answer are one system call."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def write_whole(self, data: bytes) -> None:
+        """Write a whole answer, behind what waits."""
+        if self._parts:
+            self.write(data)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the line and headers of a plain request to a direct endpoint say."""
+
+    endpoint: Endpoint[Any]
+    path: str
+    length: int
+
+
+class _DirectCycle:
+    """A request in work that needs no ASGI task; it stands where uvicorn keeps its cycle of request and response.
+
+    Attributes:
+        response_complete: whether it was answered.
+        disconnected: whether the client went away.
+        keep_alive: whether the connection stays open after the answer.
+        message_event: told by uvicorn that the connection was lost; nobody waits for it.
+    """
+
+    __slots__ = ("_begin", "_path", "_protocol", "disconnected", "keep_alive", "response_complete")
+
+    message_event = asyncio.Event()
+
+    def __init__(self, protocol: _GuardedProtocol, path: str) -> None:
+        self._protocol, self._path, self._begin = protocol, path, time.perf_counter()
+        self.response_complete = self.disconnected = False
+        self.keep_alive = True
+
+    def answer(self, answer: Answer) -> None:
+        """Send the answer, unless the client went away."""
+        self.response_complete = True
+        if not self.disconnected:
+            self._protocol.send_answer(answer, self.keep_alive)
+            self._protocol.app.note(self._path, answer.status, self._begin)
+
+
+class _GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with limits it lacks: connections, slow or endless headers, slow readers.
+
+    A request to one of the application's ``direct`` endpoints that came whole in one read, with nothing special about
+    it, goes to its endpoint without an ASGI task, for less than half the time; its line and headers are remembered, so
+    that the same bytes need no parsing again. All other requests take uvicorn's way.
+    """
+
+    app: Observed
+    settings: Settings
+    known: dict[bytes, _Head]
+
+    _timer: asyncio.TimerHandle | None = None
+    _reader_timer: asyncio.TimerHandle | None = None
+    _in_message = False
+    _in_headers = False
+    _received = 0
+    _head: _Head | None = None
+    _body = b""
+    _data = b""
+    _active = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast(asyncio.Transport, _Joined(transport, self.loop)))
+        self._header_seconds = min(_HEADER_SECONDS, self.settings.seconds)
+        if len(self.connections) > self.settings.connections:
+            transport.write(_BUSY)
+            transport.close()
+        else:
+            self._timer = self.loop.call_later(self._header_seconds, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._timer, self._reader_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._data = b"" if self._in_message else data
+        if self._data and self._is_free():
+            end = data.find(b"\r\n\r\n") + 4
+            head = self.known.get(data[:end])
+            if head is not None and end + head.length == len(data):
+                self._clear_timer()
+                self._start(head, data[end:])
+                return
+        super().data_received(data)
+        if self._head is not None:  # of a request whose body is still to come, in uvicorn's way
+            self._head = None
+            if not self.transport.is_closing():
+                super().on_headers_complete()
+                super().on_body(self._body)
+            self._body = b""
+        self._received += len(data)
+        if self._in_headers and self._received > _HEADER_BYTES:
+            if not self.transport.is_closing() and self._is_free():
+                self.transport.write(_LONG_HEADERS)
+            self.transport.close()
+        elif self._received > 8 * self.settings.request_bytes + _HEADER_BYTES:
+            self.transport.abort()  # chunks of one byte take six times their content; more than that is no request
+        elif self._timer is None and (self._in_headers or self.cycle is None or self.cycle.response_complete):
+            self._timer = self.loop.call_later(self._header_seconds, self.transport.abort)
+
+    def _is_free(self) -> bool:
+        """Whether the next request can be worked on at once, and its answer sent."""
+        cycle = self.cycle
+        free = cycle is None or cycle.response_complete
+        return free and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _clear_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def on_message_begin(self) -> None:
+        self._in_message = self._in_headers = True
+        self._received = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_headers, self._received = False, 0
+        self._clear_timer()
+        self._head = self._direct_head() if self._is_free() else None
+        if self._head is None:
+            super().on_headers_complete()
+
+    def _direct_head(self) -> _Head | None:
+        """Return what a request says that its endpoint can take directly; None if anything about it is special."""
+        path = self.url.decode("latin-1")
+        endpoint = self.app.direct.get(path)
+        parser = self.parser
+        if endpoint is None or self.expect_100_continue or parser.get_method() != b"POST":
+            return None
+        if parser.get_http_version() != "1.1" or parser.should_upgrade() or not parser.should_keep_alive():
+            return None
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        if len(lengths) != 1:  # in chunks
+            return None
+        try:
+            endpoint.check(self.headers)
+        except Refusal:
+            return None
+        return _Head(endpoint, path, int(lengths[0]))
+
+    def on_body(self, body: bytes) -> None:
+        if self._head is None:
+            super().on_body(body)
+        else:
+            self._body += body
+
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        head, self._head = self._head, None
+        if head is None:
+            super().on_message_complete()
+            return
+        body, self._body = self._body, b""
+        end = self._data.find(b"\r\n\r\n") + 4
+        if end + head.length == len(self._data) and end <= _KNOWN_BYTES:  # nothing but this request
+            if len(self.known) == _KNOWN_HEADS:
+                self.known.clear()
+            self.known[self._data[:end]] = head
+        self._start(head, body)
+
+    def _start(self, head: _Head, body: bytes) -> None:
+        cycle = _DirectCycle(self, head.path)
+        self.cycle = cycle  # type: ignore[assignment]
+        head.endpoint.start(body, cycle.answer)
+
+    def send_answer(self, answer: Answer, keep_alive: bool) -> None:
+        """Send an answer in one piece, and close the connection or wait for the next request."""
+        lines = [_STATUS_LINE[answer.status]]
+        for name, value in (*self.server_state.default_headers, *answer.headers):
+            lines += (name, b": ", value, b"\r\n")
+        if not keep_alive:
+            lines.append(b"connection: close\r\n")
+        lines += (_JSON % len(answer.body), answer.body)
+        cast(_Joined, self.transport).write_whole(b"".join(lines))
+        if not keep_alive:
+            self.transport.close()
+        if self.pipeline or self.timeout_keep_alive_task is None:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+        self._active = self.loop.time()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it was idle for long enough; direct requests do not set the timer anew."""
+        left = self._active + self.timeout_keep_alive - self.loop.time() if self._is_free() else self.timeout_keep_alive
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def send_400_response(self, msg: str) -> None:
+        self.transport.write(_NO_HTTP)
+        self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader_timer = self.loop.call_later(self.settings.seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
+
+
+def make_protocol(settings: Settings) -> type[HttpToolsProtocol]:
+    """Return the protocol for the connections of a service."""
+    return type("Protocol", (_GuardedProtocol,), {"settings": settings, "known": {}})
