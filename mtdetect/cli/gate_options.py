@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _ACTION = click.Choice(["pass", "review", "reject"])
 _SHARE = Percent(zero=True)
-_POLICY_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+POLICY_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _POLICY_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
-        "--policy", type=_POLICY_FILE, metavar="FILE", help="Read the policy from this TOML file; options override it."
+        "--policy", type=POLICY_FILE, metavar="FILE", help="Read the policy from this TOML file; options override it."
     ),
     click.option("--name", metavar="TEXT", help="Name of this gate, for the summary and the metrics."),
     click.option("--level", type=click.Choice(["sentence", "document"]), help="What one row is.  [default: document]"),
@@ -79,18 +79,27 @@ def policy_options(command: Command) -> Command:
     return command
 
 
+def load_policy(file: Path | None) -> Policy:
+    """Return the policy of a file, the default one without a file.
+
+    Raises:
+        click.UsageError: the file is refused.
+    """
+    from mtdetect.gate import Policy
+
+    try:
+        return Policy() if file is None else Policy.load(file)
+    except PolicyError as error:
+        raise click.UsageError(str(error)) from error
+
+
 def read_policy(file: Path | None, overrides: tuple[tuple[str, str, str], ...], **options: Any) -> Policy:
     """Return the policy of a file with the given options in place of its settings.
 
     Raises:
         click.UsageError: the file or an option is refused.
     """
-    from mtdetect.gate import Policy
-
-    try:
-        stated = Policy() if file is None else Policy.load(file)
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from error
+    stated = load_policy(file)
     level = options["level"] or stated.level
     keys = {
         "max_false_positives": f"false_positives.{level}",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mtdetect.cli.gate_options import POLICY_FILE, load_policy, make_gate
 from mtdetect.cli.options import load_detector, model_option
 from mtdetect.errors import MissingExtraError
 
@@ -48,6 +49,13 @@ from mtdetect.errors import MissingExtraError
     show_default=True,
     help="Connections open at a time; more are refused (503).",
 )
+@click.option(
+    "--policy",
+    "policy_file",
+    type=POLICY_FILE,
+    metavar="FILE",
+    help="Policy (TOML) that the gate follows where a request says nothing else.",
+)
 @model_option
 def serve(
     host: str,
@@ -56,6 +64,7 @@ def serve(
     max_held: int,
     time_limit: float,
     max_connections: int,
+    policy_file: Path | None,
     model: Path | None,
 ) -> None:
     """Score and gate over HTTP, on this machine only unless --host says otherwise.
@@ -73,10 +82,12 @@ def serve(
         raise MissingExtraError(
             f"mtdetect serve needs the package {error.name}; install it with: pip install 'mtdetect[serve]'"
         ) from None
+    policy = load_policy(policy_file)
     detector = load_detector(model)
+    make_gate(detector, policy)  # rates without figures are refused now, not with every request
     settings = Settings(max_request << 20, max_held << 20, time_limit, max_connections)
 
     def started(address: str) -> None:
         click.echo(f"listening on {address} with {detector.signature}; Ctrl-C stops", err=True)
 
-    run(create_app(detector, settings), host, port, settings, started)
+    run(create_app(detector, settings, policy), host, port, settings, started)

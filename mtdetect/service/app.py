@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mtdetect.gate import Policy
 from mtdetect.service import messages
 from mtdetect.service.batching import Batcher
 from mtdetect.service.endpoints import Endpoint, Limits, Task, dumps
@@ -46,10 +47,10 @@ class Settings:
     connections: int = 2048
 
 
-def create_app(detector: Detector, settings: Settings) -> Observed:
-    """Make the application around a loaded detector."""
+def create_app(detector: Detector, settings: Settings, policy: Policy | None = None) -> Observed:
+    """Make the application around a loaded detector; without a policy, its defaults hold."""
     metrics = Metrics()
-    scorers = Scorers(detector)
+    scorers = Scorers(detector, policy or Policy())
     scoring = Batcher(settings.queue_bytes, settings.seconds, metrics.round_texts)
     checking = Batcher(
         _CHECK_CAPACITY, settings.seconds, small=False
@@ -91,7 +92,7 @@ def create_app(detector: Detector, settings: Settings) -> Observed:
         return Task(check_scorer, [request.text], single)
 
     async def model(_: Request) -> Response:
-        return _json({"signature": scorers.signature, "budgets": scorers.budgets()})
+        return _json({"signature": scorers.signature, "policy": scorers.policy, "budgets": scorers.budgets()})
 
     async def health(_: Request) -> Response:
         return _json({"status": "alive"})

@@ -11,7 +11,11 @@ from mtdetect.verdict import Level, Status
 
 MAX_TEXTS = 10_000
 MAX_CHECKED = 100_000
+MAX_SOURCE = 1000
 
+Source = Annotated[str, Meta(max_length=MAX_SOURCE)]
+Rate = Annotated[float, Meta(gt=0, le=1)]
+Words = Annotated[float, Meta(ge=0, le=MAX_MINIMUM_WORDS, multiple_of=1)]  # in JSON 4.0 is a whole number too
 Text = Annotated[str | None, Meta(description="A text; null counts as empty.")]
 Texts = Annotated[list[Text], Meta(max_length=MAX_TEXTS, description="Texts; results come in the same order.")]
 LevelName = Annotated[Level, Meta(description="What one text is; a document has paragraphs on lines.")]
@@ -45,28 +49,24 @@ class ScoreBatchRequest(ScoreOptions, forbid_unknown_fields=True, kw_only=True):
 
 
 class GateOptions(Struct, forbid_unknown_fields=True, kw_only=True):
-    """The policy texts are decided by."""
+    """The policy texts are decided by; what is left out, or null, is as in the policy of the service."""
 
-    level: LevelName = "document"
-    false_positive_rate: Annotated[
-        float, Meta(gt=0, le=1, description="Share of clean English that may be rejected.")
-    ] = 0.01
+    level: Annotated[Level | None, Meta(description="What one text is; a document has paragraphs on lines.")] = None
+    source: Annotated[
+        Source | None, Meta(description="Where the texts are from: the policy can have rules of its own for them.")
+    ] = None
+    false_positive_rate: Annotated[Rate | None, Meta(description="Share of clean English that may be rejected.")] = None
     review_rate: Annotated[
-        float,
+        Rate | None,
         Meta(
-            gt=0,
-            le=1,
             description="Share of clean English that may be rejected or sent to review; where it is not above "
-            "false_positive_rate, nothing goes to review.",
+            "false_positive_rate, nothing goes to review."
         ),
-    ] = 0.05
-    minimum_words: Annotated[  # a float, because in JSON 4.0 is a whole number too
-        float,
-        Meta(ge=0, le=MAX_MINIMUM_WORDS, multiple_of=1, description="Texts with fewer words count as too short."),
-    ] = 0
-    short: Annotated[Action, Meta(description="What happens to texts that are too short.")] = "pass"
-    foreign: Annotated[Action, Meta(description="What happens to texts that are not English.")] = "pass"
-    empty: Annotated[Action, Meta(description="What happens to texts without anything to read.")] = "pass"
+    ] = None
+    minimum_words: Annotated[Words | None, Meta(description="Texts with fewer words count as too short.")] = None
+    short: Annotated[Action | None, Meta(description="What happens to texts that are too short.")] = None
+    foreign: Annotated[Action | None, Meta(description="What happens to texts that are not English.")] = None
+    empty: Annotated[Action | None, Meta(description="What happens to texts without anything to read.")] = None
 
 
 class GateRequest(GateOptions, forbid_unknown_fields=True, kw_only=True):
@@ -183,6 +183,7 @@ class ModelAnswer(Struct):
     """The model of this service."""
 
     signature: Signature
+    policy: Annotated[str, Meta(description="Fingerprint of the policy that the gate follows.")]
     budgets: Annotated[list[BudgetRow], Meta(description="Thresholds by budget, smallest budget first.")]
 
 

@@ -51,9 +51,10 @@ def openapi(rates: list[float]) -> dict[str, Any]:
     for schema in schemas.values():
         for name in ("false_positive_rate", "review_rate"):
             rate = schema.get("properties", {}).get(name, {})
-            if "exclusiveMinimum" in rate:
-                del rate["exclusiveMinimum"]
-                rate["minimum"], rate["maximum"] = rates[0], rates[-1]
+            for kind in (rate, *rate.get("anyOf", ())):
+                if "exclusiveMinimum" in kind:
+                    del kind["exclusiveMinimum"]
+                    kind["minimum"], kind["maximum"] = rates[0], rates[-1]
     paths: dict[str, Any] = {
         path: {
             "post": {

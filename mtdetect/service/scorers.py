@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from mtdetect.gate import Gate, Rules
+from mtdetect.gate import Gate, Policy, Rules
 from mtdetect.report.evidence import NOTED
 from mtdetect.service.batching import Scorer
 from mtdetect.service.messages import GateOptions, ScoreOptions
@@ -32,9 +32,12 @@ class Scorers:
     Scores stay 32-bit floats all the way into JSON: the shortest number that reads back as the same float.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, policy: Policy) -> None:
         self.detector = detector
+        self._policy = policy
+        self._policies = {level: policy.replaced({"level": level}, {}) for level in get_args(Level)}
         self.signature = detector.signature
+        self.policy = policy.fingerprint
         self.score = lru_cache(_KEPT)(self._score)
         self.gate = lru_cache(_KEPT)(self._gate)
         tables = detector.model.manifest["thresholds"]
@@ -99,15 +102,13 @@ class Scorers:
         Raises:
             ValueError: the model has no figures for a rate.
         """
-        rules = Rules(
-            options.false_positive_rate,
-            max(options.review_rate, options.false_positive_rate),
-            int(options.minimum_words),
-            options.short,
-            options.foreign,
-            options.empty,
-        )
-        return self.gate(options.level, rules)
+        level = options.level or self._policy.level
+        rules = asdict(self._policies[level].rules(options.source))
+        stated = {key: value for key in rules if (value := getattr(options, key)) is not None}
+        rules |= stated
+        rules["minimum_words"] = int(rules["minimum_words"])
+        rules["review_rate"] = max(rules["review_rate"], rules["false_positive_rate"])
+        return self.gate(level, Rules(**rules))
 
     def check(self, texts: Sequence[str | None]) -> list[dict[str, Any]]:
         """Return documents with their sentences; those worth a note, as in the report, get reasons and spans.

@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,48 @@ def test_gate_decides_as_the_library_does(service: Service, detector: Detector) 
         "/v1/gate", {"text": GARBLED, "level": "sentence", "false_positive_rate": 0.3, "review_rate": 0.01}
     )
     assert answer["action"] == "reject"
+
+
+def test_the_gate_follows_the_policy_of_the_service(detector: Detector, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        'level = "sentence"\nminimum_words = 3\nshort = "reject"\n[sources]\ncolumn = "site"\n'
+        '[sources.overrides."poems.example"]\nshort = "pass"\n[sources.overrides.strict]\nempty = "review"\n'
+    )
+    with running("--policy", str(file)) as strict:
+
+        def actions(**options: Any) -> list[str]:
+            status, answer = strict.post("/v1/gate/batch", {"texts": [PLAIN, "Too short.", ""], **options})
+            assert status == 200, answer
+            return [row["action"] for row in answer["results"]]
+
+        assert actions() == ["pass", "reject", "pass"]
+        assert actions(source="poems.example") == ["pass", "pass", "pass"]
+        assert actions(source="strict") == ["pass", "reject", "review"]
+        assert actions(source="unknown.example") == ["pass", "reject", "pass"]
+        assert actions(source="poems.example", short="review", level=None) == ["pass", "review", "pass"]
+        assert strict.post("/v1/gate", {"text": "Too short.", "minimum_words": 2})[1]["action"] == "reject"
+        policy = json.loads(strict.get("/v1/model")[1])["policy"]
+        assert policy == mtdetect.Policy.load(file).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('short = "drop"', "short is 'drop'"),
+        ("[false_positives]\ndocument = 1e-9", "this model knows"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_wrong_policy_is_refused_at_the_start(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "policy.toml"
+    if text is not None:
+        file.write_text(text)
+    command = [sys.executable, "-m", "mtdetect", "serve", "--port", "0", "--policy", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_check_agrees_with_the_library(service: Service, detector: Detector) -> None:
