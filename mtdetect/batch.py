@@ -17,8 +17,6 @@ import sentencepiece
 from numpy.typing import NDArray
 
 SPACE, LETTER, DIGIT, MARK = 0, 1, 2, 3
-_FEW = 256
-"""Texts that are cut into pieces one by one: for a list, sentencepiece starts a thread, which takes longer."""
 _BASE = 0xD1342543DE82EF95
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 
@@ -220,11 +218,9 @@ class PieceEncoder:
 
     def encode(self, characters: Characters) -> Pieces:
         """Cut the lower-cased sentences into pieces."""
-        lower = characters.lower
-        if len(lower) <= _FEW:
-            encoded = [self.processor.Encode(text, out_type=int) for text in lower]
-        else:
-            encoded = self.processor.Encode(lower, out_type=int, num_threads=1)
+        encode = self.processor.Encode
+        # One by one: a list goes to a thread that is started for it, and on a busy machine waits for a core twice.
+        encoded = [encode(sentence, out_type=int) for sentence in characters.lower]
         count = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1
         start = np.zeros(len(encoded) + 1, dtype=np.int64)
         count.cumsum(out=start[1:])

@@ -125,7 +125,9 @@ class Detector:
             return self._plain_scores(checked, level)
         import joblib  # takes longer to import than a model to load, and one process has no use for it
 
-        size = min(_JOB_TEXTS, max(1, math.ceil(len(checked) / joblib.effective_n_jobs(jobs))))
+        workers = joblib.effective_n_jobs(jobs)
+        rounds = math.ceil(len(checked) / (workers * _JOB_TEXTS))
+        size = math.ceil(len(checked) / (workers * rounds))  # the same for all: none waits for the last
         parts = joblib.Parallel(n_jobs=jobs)(
             joblib.delayed(_job)(self, checked[i : i + size], level) for i in range(0, len(checked), size)
         )

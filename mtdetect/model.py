@@ -25,6 +25,7 @@ from mtdetect.verdict import Level
 
 _MAX_ORDER = 9
 _MAX_KNOTS = 100
+_LARGEST_KEPT = 31 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,17 @@ def load_model(path: Path) -> Model:
             raise TypeError("the signature is no text")
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise ModelError(f"{path}: incomplete model ({error}); copy the model again or retrain it") from None
+    _keep_freed_memory()
     return model
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep what one batch frees for the next, instead of giving it back to the system each time.
+
+    glibc keeps twice the largest block that was ever freed, of those below 32 MiB. Left to itself it keeps so little
+    that up to a fifth of the processor time goes into fresh pages. This block is never written to and costs nothing.
+    """
+    np.empty(_LARGEST_KEPT, dtype=np.uint8)
 
 
 def _check_shapes(model: Model) -> None:

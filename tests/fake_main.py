@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,7 +26,23 @@ class SlowDetector(FakeDetector):
         return super().score_batch(texts, level)
 
 
+class MortalDetector(FakeDetector):
+    """Kills the worker process that it is in, at the second chunk, as a system without memory does: FAKE_KILLED."""
+
+    calls = 0
+
+    def score_batch(self, texts: Any, level: str = "sentence") -> Any:
+        self.calls += 1
+        if self.calls == 2 and multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().score_batch(texts, level)
+
+
 if __name__ == "__main__":
-    kind = SlowDetector if os.environ.get("FAKE_SLOW") else FakeDetector
+    kind = FakeDetector
+    if os.environ.get("FAKE_SLOW"):
+        kind = SlowDetector
+    elif os.environ.get("FAKE_KILLED"):
+        kind = MortalDetector
     mtdetect.load = lambda path=None: kind()  # type: ignore[attr-defined,assignment]
     main(prog_name="mtdetect")

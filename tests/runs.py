@@ -20,9 +20,13 @@ Run = Callable[..., Result]
 SCRIPT = Path(__file__).with_name("fake_main.py")
 
 
-def start(*arguments: object, slow: float = 0, **options: Any) -> subprocess.Popen[bytes]:
-    """Start a command that takes ``slow`` seconds longer over every chunk."""
-    environment = {**os.environ, **({"FAKE_SLOW": str(slow)} if slow else {})}
+def start(*arguments: object, slow: float = 0, killed: bool = False, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a command that takes ``slow`` seconds longer over every chunk, or whose worker processes are killed."""
+    environment = {
+        **os.environ,
+        **({"FAKE_SLOW": str(slow)} if slow else {}),
+        **({"FAKE_KILLED": "1"} if killed else {}),
+    }
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(command, env=environment, **options)

@@ -258,6 +258,20 @@ class TestProcesses:
         assert list(out.parent.iterdir()) == [out]
         assert out.read_text() == "before"
 
+    @pytest.mark.parametrize("jobs", [2, 3])
+    def test_a_killed_worker_ends_the_run(self, big: Path, tmp_path: Path, jobs: int) -> None:
+        out = tmp_path / "out" / "out.jsonl"
+        out.parent.mkdir()
+        out.write_text("before")
+        child = start("score", big, "-o", out, "--jobs", jobs, killed=True)
+        _, err = child.communicate(timeout=60)
+        assert child.returncode == 1
+        assert err.decode() == (
+            "mtdetect: a worker process was killed, perhaps for want of memory; run this again, with fewer --jobs\n"
+        )
+        assert list(out.parent.iterdir()) == [out]
+        assert out.read_text() == "before"
+
     def test_standard_input_and_output(self) -> None:
         child = start("score", stdin=subprocess.PIPE)
         out, _ = child.communicate(f"{CLEAN}\n".encode(), timeout=60)

@@ -198,6 +198,22 @@ class TestResume:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_killed_worker_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
+    for i in range(4):
+        shard(tmp_path / "in" / f"{i}.jsonl", 9000)
+    whole, killed = (tmp_path / name for name in ("whole", "killed"))
+    arguments = ("score", tmp_path / "in", "-q", "--jobs", "2", "--output-dir")
+    assert start(*arguments, whole).communicate(timeout=60)[1] == b""
+    process = start(*arguments, killed, killed=True)
+    error = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 1, error
+    assert "a worker process was killed" in error
+    assert "go on with --resume" in error
+    assert start(*arguments, killed, "--resume").communicate(timeout=60)[1] == b""
+    assert outputs(killed) == outputs(whole)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 @pytest.mark.parametrize(("jobs", "tries"), [("1", 8), ("2", 3)])
 def test_killed_many_times_gives_the_bytes_of_one_run(tmp_path: Path, jobs: str, tries: int) -> None:
     source, whole, killed = tmp_path / "in", tmp_path / "whole", tmp_path / "killed"

@@ -32,7 +32,7 @@ import click
 
 from mtdetect.cli.journal import Entry, Journal, identity
 from mtdetect.cli.progress import Progress, Reporter
-from mtdetect.cli.workers import interrupts_held, make_pool
+from mtdetect.cli.workers import WORKER_KILLED, interrupts_held, make_pool
 from mtdetect.errors import InputError, MtdetectError
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import check_outputs
@@ -195,9 +195,10 @@ def _in_pool(
     rows, consumed, stop = context.Value("q", 0), context.Value("q", 0), context.Event()
     size = _size(shards)
     pool = make_pool(jobs, _prepare, work, rows, consumed, stop)
+    largest_first = sorted(shards, key=lambda shard: -_size([shard]))  # none is left over for one worker at the end
     try:
         with interrupts_held():  # submitting starts processes
-            running: dict[Future[None], InputFile] = {pool.submit(_do, shard): shard for shard in shards}
+            running: dict[Future[None], InputFile] = {pool.submit(_do, shard): shard for shard in largest_first}
         while running:
             finished, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -210,10 +211,7 @@ def _in_pool(
                     failed[shard.name] = str(error)
             progress.update(rows.value, consumed.value, size)
     except BrokenProcessPool as error:
-        raise MtdetectError(
-            "a worker process was killed, perhaps for want of memory; finished shards are kept: "
-            "go on with --resume, and fewer --jobs"
-        ) from error
+        raise MtdetectError(f"{WORKER_KILLED}; finished shards are kept: go on with --resume, fewer --jobs") from error
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -15,8 +16,8 @@ from typing import Any, Protocol, TypeVar
 import click
 
 from mtdetect.cli.sentences import split_rows
-from mtdetect.cli.workers import interrupts_held, make_pool
-from mtdetect.errors import InputError
+from mtdetect.cli.workers import WORKER_KILLED, interrupts_held, make_pool
+from mtdetect.errors import InputError, MtdetectError
 from mtdetect.formats import MAX_ROW_BYTES, Chunk, RowReader, open_rows
 from mtdetect.formats.parts import parts
 
@@ -33,6 +34,7 @@ class WithTexts(Protocol):
 
 Work = TypeVar("Work", bound=WithTexts)
 
+_AHEAD = 3  # chunks that wait for a worker or are with it, so that it has work while this process scores one
 _STATUS_WORDS = {"too_short": "too short", "not_english": "not English", "empty": "empty"}
 
 
@@ -211,8 +213,13 @@ def in_order(
 ) -> Iterator[tuple[Work, Result]]:
     """Apply a function to the texts of every chunk and yield (chunk, result) in the order of the chunks.
 
-    With ``jobs`` > 1 the function is pickled into that many processes, and a few chunks a process are under
-    way at a time. An InputError of ``chunks`` is raised after the results of all chunks before it.
+    With ``jobs`` > 1 the function is pickled into one process fewer than that, and this process takes the chunks
+    that would have to wait: reading and writing leave it time, and a process more would only contend for a core.
+    A few chunks a process are under way at a time. An InputError of ``chunks`` is raised after the results of all
+    chunks before it.
+
+    Raises:
+        MtdetectError: a worker process was killed.
     """
     if jobs == 1:
         for chunk in chunks:
@@ -221,7 +228,7 @@ def in_order(
     pending: deque[tuple[Work, Future[Result]]] = deque()
     failure: InputError | None = None
     incoming = iter(chunks)
-    pool = make_pool(jobs, _prepare, function)
+    pool = make_pool(jobs - 1, _prepare, function)
     try:
         while True:
             try:
@@ -231,18 +238,33 @@ def in_order(
             except InputError as error:
                 failure = error
                 break
-            with interrupts_held():  # submitting starts processes
-                pending.append((chunk, pool.submit(_run, chunk.texts)))
-            if len(pending) > 3 * jobs:
+            if sum(not future.done() for _, future in pending) < _AHEAD * (jobs - 1):
+                with interrupts_held():  # submitting starts processes
+                    pending.append((chunk, pool.submit(_run, chunk.texts)))
+            else:
+                pending.append((chunk, _done(function, chunk.texts)))
+            while pending and (len(pending) > 4 * jobs or pending[0][1].done()):
                 done, future = pending.popleft()
                 yield done, future.result()
         while pending:
             done, future = pending.popleft()
             yield done, future.result()
+    except BrokenProcessPool as error:
+        raise MtdetectError(f"{WORKER_KILLED}; run this again, with fewer --jobs") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     if failure is not None:
         raise failure
+
+
+def _done(function: Callable[[list[str | None]], Result], texts: list[str | None]) -> Future[Result]:
+    """Apply the function here and now; an error waits for its turn, as one in a worker does."""
+    future: Future[Result] = Future()
+    try:
+        future.set_result(function(texts))
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 _function: Callable[[list[str | None]], Any] | None = None  # set once in each worker process

@@ -11,6 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+WORKER_KILLED = "a worker process was killed, perhaps for want of memory"
+
 
 def make_pool(jobs: int, prepare: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
     """Return a pool of processes that call ``prepare(*arguments)`` once, at their start.
