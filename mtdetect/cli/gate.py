@@ -15,6 +15,7 @@ from mtdetect.cli.group import EXIT_GATE_FAILED, EXIT_UNREADABLE
 from mtdetect.cli.options import (
     IN_FILES,
     OUT_FILE,
+    check_output_name,
     check_shard_options,
     formulas_option,
     input_files,
@@ -31,7 +32,7 @@ from mtdetect.cli.progress import Progress
 from mtdetect.cli.shards import Outcome, run_shards
 from mtdetect.cli.stream import Tally
 from mtdetect.errors import InputError, PolicyError
-from mtdetect.formats import open_rows
+from mtdetect.formats import format_of, open_rows
 from mtdetect.formats.output import Output
 from mtdetect.shares import percent
 
@@ -76,6 +77,7 @@ def gate(
     reject_out: Path | None,
     output_dir: Path | None,
     resume: bool,
+    moved_from: Path | None,
     part_rows: int | None,
     annotate: bool,
     spans: bool,
@@ -115,7 +117,7 @@ def gate(
     paths = input_paths(files, input_format)
     shards = input_files(files, input_format) if output_dir is not None and None not in paths else []
     _check_outputs(paths, [policy_file, policy.baseline], [*outputs.values(), *reports])
-    check_shard_options(output_dir, resume, part_rows)
+    check_shard_options(output_dir, resume, part_rows, moved_from)
     if output_dir is not None and (outputs or None in paths):
         raise click.UsageError(
             "--output-dir makes outputs of its own for every file: name input files, and leave out --pass, "
@@ -142,8 +144,8 @@ def gate(
         outcome = _gate_here(task, [shard.path for shard in shards] or paths, outputs, jobs, progress)
     else:
         outcome = run_shards(
-            shards, output_dir, task, task.settings(), resume=resume, part_rows=part_rows, jobs=jobs,
-            keep_going=errors != "fail", progress=progress,
+            shards, output_dir, task, task.settings(), resume=resume, moved_from=moved_from, part_rows=part_rows,
+            jobs=jobs, keep_going=errors != "fail", progress=progress,
         )  # fmt: skip
     progress.clear()
     outcome.count_into(tally)
@@ -186,6 +188,8 @@ def _gate_here(
     inputs = task.open(*paths)
     task.check_format(inputs.first.format_name)
     targets = {action: standard_or(path) for action, path in outputs.items()}
+    for target in filter(None, targets.values()):
+        check_output_name(target, inputs.first.format_name, *(format_of(path) for path in paths[:1] if path))
     return Outcome([task.decide(inputs, targets, jobs, progress)])
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mtdetect.errors import InputError
-from mtdetect.formats import FORMATS, MAX_ROW_BYTES
+from mtdetect.formats import FORMATS, MAX_ROW_BYTES, format_of
+from mtdetect.formats.compression import strip_suffix
 from mtdetect.formats.files import InputFile, find_files
 from mtdetect.formats.output import check_outputs
 
@@ -170,6 +171,12 @@ def shard_options(command: Command) -> Command:
                 "--resume", is_flag=True, help="Go on with the stopped run in --output-dir; what is done stays."
             ),
             click.option(
+                "--moved-from",
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="With --resume: the inputs are those of the run, which were in this folder then.",
+            ),
+            click.option(
                 "--part-rows",
                 type=click.IntRange(min=1),
                 metavar="N",
@@ -181,11 +188,13 @@ def shard_options(command: Command) -> Command:
     return command
 
 
-def check_shard_options(output_dir: Path | None, resume: bool, part_rows: int | None) -> None:
-    """Refuse, as wrong usage, shard options without ``--output-dir``."""
+def check_shard_options(output_dir: Path | None, resume: bool, part_rows: int | None, moved_from: Path | None) -> None:
+    """Refuse, as wrong usage, shard options without ``--output-dir``, and inputs that moved before they were read."""
     for name, given in (("--resume", resume), ("--part-rows", part_rows)):
         if given and output_dir is None:
             raise click.UsageError(f"{name} is for runs into a folder; add --output-dir DIR")
+    if moved_from is not None and not resume:
+        raise click.UsageError("--moved-from is for runs that go on; add --resume")
 
 
 def input_files(arguments: Sequence[Path], input_format: str) -> list[InputFile]:
@@ -218,6 +227,23 @@ def refuse_overwriting(inputs: list[Path | None], outputs: list[Path | None]) ->
         check_outputs(inputs, outputs)
     except InputError as error:
         raise click.UsageError(str(error)) from error
+
+
+def check_output_name(path: Path, made: str, *also: str | None) -> None:
+    """Refuse, as wrong usage, the name of an output that promises another format than it would hold.
+
+    Args:
+        path: the output.
+        made: the format it would hold.
+        also: formats that it may be called besides.
+    """
+    plain = strip_suffix(path)
+    if made in FORMATS and not FORMATS[made].compressible and plain != path:
+        raise click.UsageError(f"{made} is compressed inside; name the output {plain}")
+    named = format_of(path)
+    if named not in (None, made, *also):
+        better = plain.with_suffix(FORMATS[made].suffixes[0]).name + path.name[len(plain.name) :]
+        raise click.UsageError(f"{path} would hold {made}, which is what these rows are written as; name it {better}")
 
 
 def load_detector(model: Path | None) -> Detector:

@@ -15,6 +15,7 @@ from mtdetect.cli.group import EXIT_UNREADABLE
 from mtdetect.cli.options import (
     IN_FILES,
     OUT_FILE,
+    check_output_name,
     check_shard_options,
     false_positive_rate_option,
     formulas_option,
@@ -47,7 +48,6 @@ from mtdetect.formats import (
     sniffed_format,
 )
 from mtdetect.formats.base import columns_ahead
-from mtdetect.formats.compression import strip_suffix
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
 from mtdetect.shares import percent
@@ -149,8 +149,8 @@ class ScoreTask:
         names = (*(("row", "start", "end") if self.split else ()), self.score_column, "flagged", "status")
         names += ("reasons",) if self.with_reasons else ()
         made = self.format_for(inputs.first.format_name, target)
-        if target is not None and made in FORMATS and not FORMATS[made].compressible and strip_suffix(target) != target:
-            raise click.UsageError(f"{made} is compressed inside; name the output {strip_suffix(target)}")
+        if target is not None:
+            check_output_name(target, made, format_of(target) if self.output_format != "auto" else None)
         keep_bytes = made == inputs.first.format_name and not self.split
         columns, chunks = columns_ahead(inputs.first, inputs.chunks())
         added = free_names(names, columns, self.prefix)
@@ -213,6 +213,7 @@ def score(
     output: Path | None,
     output_dir: Path | None,
     resume: bool,
+    moved_from: Path | None,
     part_rows: int | None,
     false_positive_rate: float,
     reasons: bool,
@@ -236,7 +237,7 @@ def score(
         raise click.UsageError("--split makes sentences; leave out --level document")
     if output is not None and output_dir is not None:
         raise click.UsageError("-o is for one output, --output-dir for one output a file; leave out one of them")
-    check_shard_options(output_dir, resume, part_rows)
+    check_shard_options(output_dir, resume, part_rows, moved_from)
     target = standard_or(output)
     on_terminal = target is None and output_dir is None and sys.stdout.isatty()
     if output_format == "auto" and on_terminal:
@@ -264,8 +265,8 @@ def score(
     else:
         tally = Tally()
         outcome = run_shards(
-            shards, output_dir, task, task.settings(), resume=resume, part_rows=part_rows, jobs=jobs,
-            keep_going=errors != "fail", progress=progress,
+            shards, output_dir, task, task.settings(), resume=resume, moved_from=moved_from, part_rows=part_rows,
+            jobs=jobs, keep_going=errors != "fail", progress=progress,
         )  # fmt: skip
         outcome.count_into(tally)
     progress.clear()

@@ -2,8 +2,8 @@
 
 A command describes its work as a ``ShardTask`` and hands it to ``run_shards``::
 
-    outcome = run_shards(find_files(arguments), folder, task, settings, resume=resume, part_rows=part_rows,
-                         jobs=jobs, keep_going=errors != "fail", progress=progress)
+    outcome = run_shards(find_files(arguments), folder, task, settings, resume=resume, moved_from=moved_from,
+                         part_rows=part_rows, jobs=jobs, keep_going=errors != "fail", progress=progress)
     outcome.count_into(tally)
 
 ``outcome.facts`` holds what the task returned for every shard, this time or an earlier time, in the order of
@@ -13,13 +13,13 @@ the shards. ``mtdetect.cli.score`` is an example; ``mtdetect.cli.options`` has t
 What holds, whenever the process dies: an output file is whole or absent (``Output``: temporary name, fsync,
 rename, fsync of the folder); a shard counts as done only once the journal in the output folder says so, which
 is written after its outputs; with ``--resume`` shards that are done are not touched and all others are made
-from the start, so no row is lost or doubled. An input that has changed since (size or time) is made again.
+from the start, so no row is lost or doubled. An input that has changed since (size or time) is made again. The
+journal ties outputs to the inputs they were made from: other inputs, and files that are not of the run, are refused.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from mtdetect.cli.journal import Entry, Journal, identity
+from mtdetect.cli.journal import Entry, Journal
 from mtdetect.cli.progress import Progress, Reporter
 from mtdetect.cli.workers import WORKER_KILLED, interrupts_held, make_pool
 from mtdetect.errors import InputError, MtdetectError
-from mtdetect.formats.files import InputFile
+from mtdetect.formats.files import JOURNAL, InputFile
 from mtdetect.formats.output import check_outputs
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def run_shards(
     settings: Mapping[str, Any],
     *,
     resume: bool,
+    moved_from: Path | None,
     part_rows: int | None,
     jobs: int,
     keep_going: bool,
@@ -105,22 +106,33 @@ def run_shards(
         folder: where outputs and journal go; made if it is not there.
         task: the work.
         settings: all that decides about the bytes of the outputs (plain JSON values): a run only goes on with
-            the settings it started with.
+            the settings it started with. ``max_row_bytes`` is left out: it decides where inputs break off, and
+            those are read again.
         resume: go on with the run whose journal is in the folder; False refuses such a folder.
+        moved_from: go on although the inputs were below this folder when the run started.
         part_rows: cut every shard into outputs of so many rows, each of them one step of the journal.
         jobs: worker processes: over shards, or inside each where there are fewer shards.
         keep_going: whether a shard that cannot be read leaves the others alone.
         progress: told about rows and bytes.
 
     Raises:
-        click.UsageError: outputs would overwrite inputs or each other, or the folder holds another run.
+        click.UsageError: outputs would overwrite inputs, each other or what this run has not made, or the
+            folder holds another run.
         InputError: a shard cannot be read and ``keep_going`` is false.
         MtdetectError: a worker process was killed.
     """
-    part = None if part_rows is None else 0
-    names = [name for shard in shards for name in task.targets(shard, part)]
-    _refuse_overwriting(shards, folder, names)
-    with Journal(folder, {**settings, "part_rows": part_rows}, resume) as journal:
+    plan = {shard.name: task.targets(shard, None if part_rows is None else 0) for shard in shards}
+    _refuse_overwriting(shards, folder, plan)
+    settings = {name: value for name, value in settings.items() if name != "max_row_bytes"}
+    with Journal(folder, shards[0].root, {**settings, "part_rows": part_rows}, resume, moved_from) as journal:
+        journal.claim(plan)
+        if others := journal.outputs_of_others(shards):
+            files = "file that holds" if len(others) == 1 else "files that hold"
+            click.echo(
+                f"mtdetect: kept {len(others):,} {files} rows of inputs that are not named any more, the first "
+                f"{others[0]}; remove what is not wanted",
+                err=True,
+            )
         outcome = Outcome()
         waiting = [shard for shard in shards if not journal.finished(shard)]
         outcome.kept = len(shards) - len(waiting)
@@ -149,7 +161,7 @@ class _Work:
         """Write what of a shard is not done yet, and note it in the journal part by part."""
         done = {entry.part: entry for entry in self.journal.begin(shard)}
         entry: Entry | None = None
-        state = identity(shard.path)
+        state = self.journal.identity(shard)
         inputs = self.task.open(shard.path)
         try:
             for number, part in enumerate(inputs.parts(self.part_rows)):
@@ -222,18 +234,28 @@ def _size(shards: Sequence[InputFile]) -> int:
     return sum(shard.path.stat().st_size for shard in shards if shard.path.is_file())
 
 
-def _refuse_overwriting(shards: Sequence[InputFile], folder: Path, names: Sequence[str]) -> None:
+def _refuse_overwriting(shards: Sequence[InputFile], folder: Path, plan: Mapping[str, Sequence[str]]) -> None:
     """Refuse, as wrong usage, what would write two outputs to one place, or an output over an input."""
-    twice = [name for name, count in Counter(map(os.path.normcase, names)).items() if count > 1]
-    if twice:
-        raise click.UsageError(f"two inputs would both be written to {folder / twice[0]}; run them apart")
+    owners: dict[str, InputFile] = {}
+    for shard in shards:
+        for name in plan[shard.name]:
+            other = owners.setdefault(os.path.normcase(name), shard)
+            if other is not shard:
+                kinds = [f"'{each.root / '**'}/*{each.path.suffix}'" for each in (other, shard)]
+                raise click.UsageError(
+                    f"two inputs would both be written to {folder / name}: {other.path} and {shard.path}; write each "
+                    f"kind of file into a folder of its own, by globs in quotes: {' and '.join(kinds)}"
+                )
     if folder.exists() and not folder.is_dir():
         raise click.UsageError(f"{folder} is a file; name a folder for the outputs")
-    inside = {path.resolve() for shard in shards for path in shard.path.parents}
-    if folder.resolve() in inside:
-        raise click.UsageError(f"there are inputs in {folder}; name another folder for the outputs")
+    parents = {parent: shard.path for shard in shards for parent in shard.path.parents}
+    inside = next((path for parent, path in parents.items() if parent.resolve() == folder.resolve()), None)
+    if inside is not None:
+        glob = "; a glob in quotes leaves outputs out" if (folder / JOURNAL).exists() else ""
+        raise click.UsageError(f"there are inputs in {folder} ({inside}); name another folder for the outputs{glob}")
+    outputs = [folder / name for names in plan.values() for name in names]
     try:
-        check_outputs([shard.path for shard in shards], [folder / name for name in names if (folder / name).exists()])
+        check_outputs([shard.path for shard in shards], [path for path in outputs if path.exists()])
     except InputError as error:
         raise click.UsageError(str(error)) from error
 

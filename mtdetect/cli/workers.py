@@ -25,19 +25,28 @@ def make_pool(jobs: int, prepare: Callable[..., None], *arguments: Any) -> Proce
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Keep Ctrl-C from processes started inside, for good; this process gets it when the block ends."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
+    """Keep Ctrl-C from processes started inside, for good; this process gets it, as SIGTERM, when the block ends."""
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+        yield  # on Windows, or where no signal is handled
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    numbers, came = (signal.SIGINT, signal.SIGTERM), list[int]()
+    # Other threads take signals too, and have them handled in this one: the mask alone would not hold them off.
+    handlers = [signal.signal(number, lambda signum, _frame: came.append(signum)) for number in numbers]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+        for missed in came:
+            signal.raise_signal(missed)
 
 
 def _start(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent answers it
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # by which a broken pool ends its processes
     threading.Thread(target=_follow_parent, daemon=True).start()
     prepare(*arguments)
 

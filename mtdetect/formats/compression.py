@@ -20,6 +20,13 @@ SUFFIXES = {".gz": "gzip", ".xz": "xz", ".zst": "Zstandard"}
 """Suffix of a compressed file to the name of its compression."""
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_OTHER_SUFFIXES = {
+    ".bz2": "bzip2", ".zip": "zip", ".7z": "7-Zip", ".lz4": "LZ4", ".br": "Brotli", ".lzma": "lzma",
+}  # fmt: skip
+_OTHER_MAGIC = {
+    **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
+    b"PK\x03\x04": "zip", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x04\x22\x4d\x18": "LZ4",
+}  # fmt: skip
 _BLOCK = 64 * 1024
 _RECORD_BY_RECORD = (".warc", ".wet")
 # compressed bytes a step: bounds what one step can expand to (tens of MB), and what a damaged one loses
@@ -38,9 +45,18 @@ def strip_suffix(path: Path) -> Path:
 def compression_of(head: bytes) -> str | None:
     """Name the compression that the first bytes of a file announce, or None for plain data.
 
-    No UTF-8 text can start with any of these bytes, so plain text is never mistaken.
+    No text starts with any of these bytes, so plain text is never mistaken.
     """
-    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    return next((kind for magic, kind in (_MAGIC | _OTHER_MAGIC).items() if head.startswith(magic)), None)
+
+
+def unsupported_compression(path: Path) -> str | None:
+    """Name the compression that a file's suffix means, if it is one that is neither read nor written here.
+
+    >>> unsupported_compression(Path("news.jsonl.bz2")), unsupported_compression(Path("news.jsonl.gz"))
+    ('bzip2', None)
+    """
+    return _OTHER_SUFFIXES.get(path.suffix.lower())
 
 
 def decompressed(head: bytes, stream: BinaryIO, kind: str, name: str) -> Iterator[bytes]:
@@ -49,7 +65,7 @@ def decompressed(head: bytes, stream: BinaryIO, kind: str, name: str) -> Iterato
     Everything that can be decompressed is yielded before an error is raised.
 
     Raises:
-        InputError: the data is damaged or ends early.
+        InputError: the data is damaged or ends early, or its compression is not supported.
         MissingExtraError: the compression needs a package that is not installed.
     """
     make, errors = _decoder(kind, name)
@@ -101,6 +117,8 @@ def _decoder(kind: str, name: str) -> tuple[Callable[[], Any], tuple[type[Except
         return (lambda: zlib.decompressobj(wbits=31)), (zlib.error,)
     if kind == "xz":
         return (lambda: lzma.LZMADecompressor(memlimit=256 << 20)), (lzma.LZMAError,)  # xz -9 asks for 65 MB
+    if kind in _OTHER_MAGIC.values():
+        raise InputError(f"{name}: {kind} is not supported; decompress the file first, or compress it as gz, xz or zst")
     zstandard = _zstandard(name)
     return (lambda: zstandard.ZstdDecompressor().decompressobj()), (zstandard.ZstdError,)
 

@@ -6,14 +6,20 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
+from typing import NoReturn
 
 from mtdetect.errors import InputError
 from mtdetect.formats import FORMATS, format_of
-from mtdetect.formats.compression import strip_suffix
+from mtdetect.formats.compression import strip_suffix, unsupported_compression
 
-JOURNAL = "_mtdetect_journal.jsonl"
-"""Name of the journal in the output folder of a run over shards."""
+JOURNAL = ".mtdetect_journal"
+"""Name of the journal in the output folder of a run over shards: one that globs and readers of folders leave out."""
+
+EARLIER_JOURNAL = "_mtdetect_journal.jsonl"
+"""Its name up to version 0.2.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,11 @@ class InputFile:
 
     path: Path
     name: str
+
+    @property
+    def root(self) -> Path:
+        """The folder that the name starts from."""
+        return Path(os.path.abspath(self.path)).parents[self.name.count("/")]
 
     def output_name(self, format: str, part: int | None = None) -> str:
         """Return the name of an output with its rows: format suffix exchanged where needed, compression kept.
@@ -49,29 +60,20 @@ def find_files(arguments: Sequence[Path], format: str = "auto") -> list[InputFil
 
     A folder stands for the files below it whose suffix names a format (any suffix when ``format`` is not
     ``"auto"``), sorted by path; names that start with a dot or an underscore are left out, as are links to
-    folders and output folders of runs over shards. What is no file and has ``*``, ``?`` or ``[`` in it is a
-    glob, ``**`` over folders.
+    folders. What is no file and has ``*``, ``?`` or ``[`` in it is a glob, ``**`` over folders. Both leave out
+    the output folders of runs over shards that are below them.
 
     Raises:
-        InputError: an argument means no file.
+        InputError: an argument means no file, or a folder below it cannot be read.
     """
     found: list[Path] = []
     bases: list[str] = []
     for argument in arguments:
-        if argument.is_dir():
-            files, base = sorted(_below(argument, format)), argument
-            if not files:
-                kinds = ", ".join(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
-                raise InputError(f"{argument}: no file of a known format in this folder ({kinds}); see --format")
-        elif argument.exists():
-            files, base = [argument], argument.parent
-        elif not glob.has_magic(str(argument)):
-            raise InputError(f"{argument} does not exist; check the path")
-        else:
-            matches = map(Path, glob.glob(str(argument), recursive=True))
-            files, base = sorted(path for path in matches if path.is_file()), _fixed_part(argument)
-            if not files:
-                raise InputError(f"{argument}: no file matches; check the pattern")
+        try:
+            files, base = _meant(argument, format)
+        except OSError as error:
+            where = error.filename or argument
+            raise InputError(f"{where}: {error.strerror or error}; nothing was read: check its permissions") from error
         found += files
         bases.append(os.path.abspath(base))
     root = os.path.commonpath(bases)
@@ -82,16 +84,56 @@ def find_files(arguments: Sequence[Path], format: str = "auto") -> list[InputFil
 
 def is_output(folder: Path) -> bool:
     """Tell whether a folder holds the outputs of a run over shards."""
-    return (folder / JOURNAL).exists()
+    return any(os.path.exists(folder / name) for name in (JOURNAL, EARLIER_JOURNAL))
+
+
+def _meant(argument: Path, format: str) -> tuple[list[Path], Path]:
+    """Return the files that an argument means, and the folder from which they are named."""
+    if argument.is_dir():
+        files = sorted(_below(argument, format))
+        if not files:
+            kinds = ", ".join(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
+            raise InputError(f"{argument}: no file of a known format in this folder ({kinds}); see --format")
+        return files, argument
+    if argument.exists():
+        return [argument], argument.parent
+    if not glob.has_magic(str(argument)):
+        raise InputError(f"{argument} does not exist; check the path")
+    base = _fixed_part(argument)
+    files = sorted(_matching(argument, base))
+    if not files:
+        raise InputError(f"{argument}: no file matches; check the pattern")
+    return files, base
 
 
 def _below(folder: Path, format: str) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_fail):
         folders[:] = [name for name in folders if not name.startswith((".", "_")) and not is_output(Path(place, name))]
         for name in names:
             path = Path(place, name)
-            if not name.startswith((".", "_")) and (format != "auto" or format_of(path)) and path.is_file():
+            if name.startswith((".", "_")) or not path.is_file():
+                continue
+            if format != "auto" or format_of(path):
                 yield path
+            elif (kind := unsupported_compression(path)) and format_of(path.with_suffix("")):
+                raise InputError(
+                    f"{path}: {kind} is not supported; decompress it, or leave it out by naming files or a glob"
+                )
+
+
+def _matching(pattern: Path, base: Path) -> Iterator[Path]:
+    for step in (pattern, *pattern.parents):
+        if glob.has_magic(step.name):  # glob passes over folders that it cannot read
+            for folder in glob.glob(os.path.join(step.parent, ""), recursive=True):
+                os.scandir(folder).close()
+    output = cache(is_output)
+    for path in map(Path, glob.glob(str(pattern), recursive=True)):
+        if path.is_file() and not any(map(output, takewhile(lambda place: place != base, path.parents))):
+            yield path
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error
 
 
 def _fixed_part(pattern: Path) -> Path:

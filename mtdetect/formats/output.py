@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
 import stat
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from mtdetect.errors import InputError
-from mtdetect.formats.compression import compressing
+from mtdetect.formats.compression import compressing, unsupported_compression
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_BUFFER = 1024 * 1024
 
 
 class Output:
     """A binary output used as a context manager: ``with Output(path) as stream: stream.write(...)``.
 
     A file is written under a temporary name in the same folder, and takes its place only when the block ends
-    without an exception; otherwise it is removed and what stood there before is untouched. Links are
-    followed. Devices and named pipes are written directly.
+    without an exception; otherwise it is removed and what stood there before is untouched. What a killed
+    process left under that name is removed too, by the next one that writes the file. Links are followed.
+    Devices and named pipes are written directly. Errors of the system carry the name of the file.
 
     Args:
         path: the file, or None for standard output. A compression suffix compresses.
@@ -32,6 +39,7 @@ class Output:
         self.path = path
         self._target = Path(os.path.realpath(path)) if path is not None else None
         self._temporary: Path | None = None
+        self._lock: int | None = None  # tells other processes that the temporary file is in use
         self._file: BinaryIO | None = None
         self._stream: BinaryIO | None = None
 
@@ -39,17 +47,37 @@ class Output:
         if self.path is None or self._target is None:
             self._stream = sys.stdout.buffer
             return self._stream
-        if _is_special(self._target):
-            self._file = self._target.open("wb")
-        else:
-            self._temporary = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
+        try:
+            with _naming(self.path):
+                self._file = self._open(self.path, self._target)
+            self._stream = compressing(self._file, self.path)
+        except BaseException:
+            self._discard()
+            raise
+        return self._stream
+
+    def _open(self, path: Path, target: Path) -> BinaryIO:
+        if _is_special(target):
+            return cast(BinaryIO, io.BufferedWriter(_File(target, path)))
+        token = "0" * 8  # the same each time, so that what a killed process left is found
+        while self._temporary is None:
+            temporary = target.with_name(f".{target.name}.{token}.part")
             # O_EXCL: never reuse what somebody else put there; 0o666: the umask decides, as for any new file
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            self._file = os.fdopen(os.open(self._temporary, flags, 0o666), "wb", buffering=1024 * 1024)
-            if self._target.exists():
-                os.chmod(self._temporary, stat.S_IMODE(self._target.stat().st_mode))
-        self._stream = compressing(self._file, self.path)
-        return self._stream
+            try:
+                descriptor = os.open(temporary, flags, 0o666)
+            except FileExistsError:
+                if not _remove_left_over(temporary):
+                    token = secrets.token_hex(4)
+                continue
+            file = io.BufferedWriter(_File(descriptor, path), _BUFFER)
+            if try_lock(descriptor) is False or not os.path.lexists(temporary):
+                file.close()  # another process took it for left over
+                continue
+            self._temporary, self._lock = temporary, os.dup(descriptor)
+        if target.exists():
+            os.chmod(self._temporary, stat.S_IMODE(target.stat().st_mode))
+        return cast(BinaryIO, file)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -60,7 +88,8 @@ class Output:
             return
         try:
             if error is None:
-                self._finish()
+                with _naming(self.path):
+                    self._finish()
         finally:
             self._discard()
 
@@ -86,6 +115,67 @@ class Output:
                     stream.close()
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
+            self._temporary = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+class _File(io.FileIO):
+    """A file to write to whose errors carry a name."""
+
+    def __init__(self, file: Path | int, shown: Path) -> None:
+        super().__init__(file, "wb")
+        self._shown = shown
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        with _naming(self._shown):
+            return super().write(data)
+
+
+@contextmanager
+def _naming(path: Path | None) -> Iterator[None]:
+    """Give errors of the system the name of the file that the user knows."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Lock an open file until it is closed.
+
+    Returns:
+        Whether it is locked now; False: another process has it. None: this system has no such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some network file systems
+        return None
+    return True
+
+
+def _remove_left_over(path: Path) -> bool:
+    """Remove a temporary file that no process has locked; returns whether its name is free."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags)
+        try:
+            if not try_lock(descriptor) or not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                return False
+            path.unlink()
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return not os.path.lexists(path)
+    return True
 
 
 def is_temporary(name: str) -> bool:
@@ -116,7 +206,7 @@ def check_outputs(inputs: Iterable[Path | None], outputs: Sequence[Path | None])
     """Refuse outputs that would destroy an input or each other, links followed; None: a standard stream.
 
     Raises:
-        InputError: naming the two, or a folder that does not exist.
+        InputError: naming the two, a folder that does not exist, or a compression that is not supported.
     """
     seen: dict[tuple[object, ...], str] = {}
     for path in inputs:
@@ -126,6 +216,10 @@ def check_outputs(inputs: Iterable[Path | None], outputs: Sequence[Path | None])
         shown = "standard output" if path is None else str(path)
         if path is not None and path.is_dir():
             raise InputError(f"{path} is a folder; name a file to write to")
+        if path is not None and (kind := unsupported_compression(path)):
+            raise InputError(
+                f"{path}: {kind} is not supported; name the output {path.stem}, or that with .gz, .xz or .zst"
+            )
         if path is not None and not Path(os.path.realpath(path)).parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
         keys = _identities(path, 1)
