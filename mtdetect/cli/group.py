@@ -104,6 +104,8 @@ def _os_error_line(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno == errno.ENOSPC:
         return f"{where}no space left on the device; free some space or write elsewhere"
+    if error.errno == errno.EFBIG:
+        return f"{where}the file would be larger than this system lets it be; see ulimit -f, or write elsewhere"
     return f"{where}{error.strerror or error}"
 
 
