@@ -247,7 +247,7 @@ class TestSignals:
         Path("in").mkdir()
         for i in range(3):
             Path(f"in/{i}.jsonl").write_text(ROW * 5000)
-        for attempt in range(4):
+        for attempt in range(2):
             process = start("score", "in", *options, "--jobs", "2", *(("--resume",) if options[1] == "out" else ()))
             wait_for(lambda p=process: children(p.pid) or p.poll() is not None)
             time.sleep(0.04 * attempt)

@@ -271,6 +271,15 @@ class TestFoldersThatCannotBeRead:
         assert result.stdout == ""
         assert not Path("out").exists()
 
+    def test_a_glob_that_ends_in_a_name(self, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+        shard("d/x/b.jsonl")
+        shard("d/y/b.jsonl")
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda path, *mode: Path(path).name != "x" and access(path, *mode))
+        result = run("score", "d/*/b.jsonl")
+        assert result.exit_code == 2
+        assert "d/x: Permission denied" in line(result)
+
     def test_a_folder_without_right_to_enter(self, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
         shard("d/x/b.jsonl")
         stat = Path.stat

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 from collections.abc import Iterator, Sequence
@@ -123,9 +124,12 @@ def _below(folder: Path, format: str) -> Iterator[Path]:
 
 def _matching(pattern: Path, base: Path) -> Iterator[Path]:
     for step in (pattern, *pattern.parents):
-        if glob.has_magic(step.name):  # glob passes over folders that it cannot read
-            for folder in glob.glob(os.path.join(step.parent, ""), recursive=True):
-                os.scandir(folder).close()
+        if step.is_relative_to(base) and step != base:  # glob passes over folders that it may not look into
+            for folder in map(Path, glob.glob(os.path.join(step.parent, ""), recursive=True)):
+                if not os.access(folder, os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+                if glob.has_magic(step.name):
+                    os.scandir(folder).close()
     output = cache(is_output)
     for path in map(Path, glob.glob(str(pattern), recursive=True)):
         if path.is_file() and not any(map(output, takewhile(lambda place: place != base, path.parents))):
