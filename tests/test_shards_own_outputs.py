@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from fake_detector import CLEAN, GARBLED
-from runs import Run, outputs
+from runs import Run, outputs, start
 
 from mtdetect.cli.journal import Journal
 from mtdetect.formats.files import EARLIER_JOURNAL, JOURNAL, find_files
@@ -202,6 +202,22 @@ class TestForeignFiles:
         assert b'"outputs"' in lines[-2]
         journal.write_bytes(b"\n".join(lines[:-2]))  # killed between the output and its line
         assert run("score", "in", "--output-dir", "out", "--resume").exit_code == 0
+
+    @pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_names_that_are_not_utf8(self, run: Run, jobs: str) -> None:
+        shard("in/a.jsonl")
+        for name in (b"in/\xff.jsonl", b"in/\xe9.jsonl"):
+            try:
+                os.link("in/a.jsonl", name)
+            except OSError:
+                pytest.skip("this file system takes only UTF-8")
+        for more in ((), ("--resume",)):
+            process = start("score", "in", "--output-dir", "out", "--jobs", jobs, *more)
+            error = process.communicate(timeout=60)[1]
+            assert process.returncode == 0, error
+            assert b"3 rows: " in error
+        assert {b"\xff.jsonl", b"\xe9.jsonl", b"a.jsonl"} < set(os.listdir(b"out"))
 
     def test_a_journal_of_an_earlier_version(self, run: Run) -> None:
         shard("in/a.jsonl")

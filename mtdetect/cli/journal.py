@@ -7,6 +7,7 @@ cut by a crash is no line.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -18,7 +19,6 @@ from types import TracebackType
 from typing import Any
 
 import click
-import orjson
 
 from mtdetect.errors import InputError
 from mtdetect.formats.files import EARLIER_JOURNAL, JOURNAL, InputFile
@@ -82,7 +82,7 @@ class Journal:
         self.folder = folder
         self.path = folder / JOURNAL
         self._root = os.path.realpath(root)
-        self._settings: dict[str, Any] = orjson.loads(orjson.dumps(dict(settings)))
+        self._settings: dict[str, Any] = json.loads(json.dumps(dict(settings)))
         self._resume, self._moved_from = resume, moved_from
         self._head: dict[str, Any] = {}  # as it stands in the file
         self._claimed: set[str] = set()
@@ -136,8 +136,8 @@ class Journal:
         lines = self.path.read_bytes().split(b"\n")
         self._head, self._claimed, self._shards = {}, set(), {}
         for line in lines:
-            with suppress(ValueError, TypeError, KeyError):  # cut by a crash: what it was about is done again
-                self._take(orjson.loads(line))
+            with suppress(ValueError, TypeError, KeyError, RecursionError):  # a crash cut it: done again
+                self._take(json.loads(line))
             if self._head.get("journal") != _VERSION:
                 raise InputError(f"{self.path} is no journal of this version; name another folder")
 
@@ -171,7 +171,7 @@ class Journal:
         if new := [shard for shard in plan if shard not in self._claimed]:
             lines.append({"claimed": new})
         if lines:
-            self._append(b"\n".join(map(orjson.dumps, lines)), first=not self._head)
+            self._append(*lines, first=not self._head)
             synchronise_folder(self.folder)
             self.read()
         self._remove_left_over()
@@ -223,7 +223,7 @@ class Journal:
             state: its ``identity`` when it was opened.
             entry: what was done.
         """
-        line = orjson.dumps(
+        self._append(
             {
                 "shard": shard.name,
                 "input": state,
@@ -233,11 +233,11 @@ class Journal:
                 "last": entry.last,
             }
         )
-        self._append(line)
 
-    def _append(self, data: bytes, first: bool = False) -> None:
-        """Write a line behind what is there, and wait until it is on the disk."""
-        data = data + b"\n" if first else b"\n" + data + b"\n"  # in front: the end of a line that a crash left open
+    def _append(self, *lines: dict[str, Any], first: bool = False) -> None:
+        """Write lines behind what is there, and wait until they are on the disk."""
+        # not orjson, which takes no file name that is not UTF-8; in front, the end of a line that a crash left open
+        data = (b"" if first else b"\n") + b"".join(json.dumps(line).encode() + b"\n" for line in lines)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         try:
             while data:  # a disk that is getting full takes a part

@@ -32,6 +32,7 @@ import click
 
 from mtdetect.cli.journal import Entry, Journal
 from mtdetect.cli.progress import Progress, Reporter
+from mtdetect.cli.shard_progress import SharedCounts, SumOfShards
 from mtdetect.cli.workers import WORKER_KILLED, interrupts_held, make_pool
 from mtdetect.errors import InputError, MtdetectError
 from mtdetect.formats.files import JOURNAL, InputFile
@@ -188,7 +189,7 @@ def _one_by_one(
     work: _Work, shards: Sequence[InputFile], jobs: int, keep_going: bool, progress: Progress
 ) -> dict[str, str]:
     failed: dict[str, str] = {}
-    total = _Sum(progress, _size(shards))
+    total = SumOfShards(progress, _size(shards))
     for shard in shards:
         try:
             work.do(shard, jobs, total)
@@ -260,72 +261,12 @@ def _refuse_overwriting(shards: Sequence[InputFile], folder: Path, plan: Mapping
         raise click.UsageError(str(error)) from error
 
 
-class _Sum:
-    """Adds up the rows and bytes of one input after the other for the progress bar."""
-
-    def __init__(self, progress: Progress, size: int) -> None:
-        self._progress, self._size = progress, size
-        self._rows = self._consumed = 0
-        self._step = _Step()
-
-    def show(self, inputs: Inputs) -> None:
-        """Take note of the rows and bytes read so far."""
-        rows, consumed = self._step.since_last(inputs)
-        self._rows += rows
-        self._consumed += consumed
-        self._progress.update(self._rows, self._consumed, self._size)
-
-
-class _Step:
-    """How many rows and bytes came since the last look; rows count from 0 in a part, bytes in a file."""
-
-    def __init__(self) -> None:
-        self._tally: Any = None
-        self._source: Any = None
-        self._rows = self._consumed = 0
-
-    def since_last(self, inputs: Inputs) -> tuple[int, int]:
-        if inputs.tally is not self._tally:
-            self._tally, self._rows = inputs.tally, 0
-        if inputs.first.source is not self._source:
-            self._source, self._consumed = inputs.first.source, 0
-        before = self._rows, self._consumed
-        self._rows, self._consumed = inputs.tally.rows, inputs.position()[0]
-        return self._rows - before[0], self._consumed - before[1]
-
-
-class _Stopped(Exception):
-    """The parent wants the worker to drop what it is doing."""
-
-
-class _Counters:
-    """Adds rows and bytes to counters that the parent reads."""
-
-    def __init__(self, rows: Synchronized[int], consumed: Synchronized[int], stop: Event) -> None:
-        self._rows, self._consumed, self._stop = rows, consumed, stop
-        self._step = _Step()
-
-    def show(self, inputs: Inputs) -> None:
-        """Take note of the rows and bytes read so far.
-
-        Raises:
-            _Stopped: the parent is about to end.
-        """
-        if self._stop.is_set():
-            raise _Stopped
-        rows, consumed = self._step.since_last(inputs)
-        with self._rows.get_lock():
-            self._rows.value += rows
-        with self._consumed.get_lock():
-            self._consumed.value += consumed
-
-
-_worker: tuple[_Work, _Counters] | None = None  # set once in each worker process
+_worker: tuple[_Work, SharedCounts] | None = None  # set once in each worker process
 
 
 def _prepare(work: _Work, rows: Synchronized[int], consumed: Synchronized[int], stop: Event) -> None:
     global _worker
-    _worker = work, _Counters(rows, consumed, stop)
+    _worker = work, SharedCounts(rows, consumed, stop)
 
 
 def _do(shard: InputFile) -> None:
