@@ -321,18 +321,19 @@ class TestGate:
     def test_unreadable_rows_are_rejected_and_counted_apart(self, run: Run, tmp_path: Path) -> None:
         path, passed, rejected = tmp_path / "in.jsonl", tmp_path / "pass.jsonl", tmp_path / "reject.jsonl"
         path.write_text(f'{{"text":"{CLEAN}"}}\nbroken {{\n')
-        result = run("gate", path, "--pass", passed, "--reject", rejected)
+        options = ("--pass", passed, "--reject", rejected, "--max-unreadable", "50%")
+        result = run("gate", path, *options)
         assert result.exit_code == 4
         assert rejected.read_text() == "broken {\n"
         assert "row 2: invalid JSON" in result.stderr
-        assert run("gate", path, "--errors", "skip", "--pass", passed, "--reject", rejected).exit_code == 4
+        assert run("gate", path, "--errors", "skip", *options).exit_code == 4
         assert rejected.read_text() == ""
 
     def test_wrong_usage(self, run: Run, tmp_path: Path) -> None:
         for options, words in (
             (("--max-false-positives", "5%", "--review", "1%"), "--review"),
             (("--pass", "-", "--reject", "-"), "standard output"),
-            (("--annotate", "--pass", "-"), "--annotate"),
+            (("--prefix", "x_", "--pass", "-"), "--annotate"),
             (("--max-false-positives", "1e-7"), "no figures"),
             (("--pass", tmp_path / "a", "--reject", tmp_path / "a"), "is also the output"),
         ):

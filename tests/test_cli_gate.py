@@ -225,7 +225,7 @@ def test_every_row_of_every_format_goes_to_one_output(
     header = "" if format == "txt" else f"text{end}"
     data = header + end.join(rows) + (end if last and rows else "")
     options = ("--pass", outputs[0], "--review-out", outputs[1], "--reject", outputs[2], "--max-rejected", "100%")
-    result = run("--format", format, *options, input=data.encode())
+    result = run("--format", format, *options, "--max-unreadable", "100%", input=data.encode())
     assert result.exit_code in (0, 4), result.stderr
     written = [path.read_bytes().removeprefix(header.encode()).decode().replace("\r\n", "\n") for path in outputs]
     assert sorted(" ".join(written).split()) == sorted(" ".join(rows).split())
@@ -257,11 +257,14 @@ def test_every_row_goes_to_one_output(run: Run, tmp_path: Path, rows: list[str],
             "review",
             "--max-rejected",
             "100%",
+            "--max-unreadable",
+            "100%",
         ),
         *(("--annotate",) if annotate else ()),
         input="".join(row + "\n" for row in rows),
     )
-    assert result.exit_code in (0, 4), result.stderr
+    named = any(f'"site": {site}' in row for row in rows for site in ('"', "7", "true"))
+    assert result.exit_code in ((0, 4) if named else (0, 3, 4)), result.stderr
     written = [path.read_text().splitlines() for path in outputs]
     assert sum(map(len, written)) == len(rows)
     if not annotate:

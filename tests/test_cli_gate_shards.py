@@ -131,7 +131,6 @@ def test_files_without_a_source_column_leave_the_others_alone(run: Run, policy: 
         (("in", "--resume"), "add --output-dir"),
         (("in", "--pass", "x"), "differ in format or header"),
         (("-", "in/a.jsonl", "--pass", "x"), "standard input goes alone"),
-        (("in", "--annotate", "--output-dir", "out"), "--annotate needs columns, which txt has not"),
         (("in/a.jsonl", "--output-dir", "in"), "there are inputs in"),
     ],
 )

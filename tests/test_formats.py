@@ -226,7 +226,7 @@ class TestBrokenRows:
             2: "invalid JSON",
             3: "invalid UTF-8 at byte 10",
             4: "a list where a JSON object",
-            5: "where a JSON object",
+            5: "a string where a JSON object",
             6: 'no field "text" (fields: txt)',
             7: '"text" is a number',
             8: '"text" is a boolean',
@@ -248,10 +248,19 @@ class TestBrokenRows:
         assert len(extended(data, "jsonl", "csv").decode().splitlines()) >= 4
 
     def test_dotted_paths(self) -> None:
-        data = b'{"page":{"text":"a"}}\n{"page.text":"b"}\n{"page":{"text":null}}\n{"page":"c"}\n'
-        _, chunks = read(data, "jsonl", text_column="page.text")
-        assert flat(chunks, "texts") == ["a", "b", None, None]
-        assert set(errors(chunks)) == {4}
+        rows = ['{"page":{"text":"a"}}', '{"page.text":"b"}', '{"page":{"text":null}}', '{"page":"c"}', '{"page":{}}']
+        _, chunks = read("\n".join(rows).encode(), "jsonl", text_column="page.text")
+        assert flat(chunks, "texts") == ["a", "b", None, None, None]
+        found = errors(chunks)
+        assert found.pop(4) == '"page" is a string, not an object'
+        assert found.pop(5).startswith('no field "page.text" (fields: page)')
+        assert not found
+
+    def test_below_what_is_null_there_is_no_text_and_no_error(self) -> None:
+        rows = ['{"page":null}', "{}", '{"page":{"body":null}}', '{"page":{}}', '{"page":{"body":[]}}']
+        _, chunks = read("\n".join(rows).encode(), "jsonl", text_column="page.body.text")
+        assert flat(chunks, "texts") == [None] * 5
+        assert errors(chunks) == {5: '"page.body" is a list, not an object'}
 
     def test_csv(self) -> None:
         data = b'id,text,n\n1,fine,1\n2,"two\nlines",2\n3,short\n4,a,b,c\n5,\xff\xfe,5\n6,also fine,6\n'

@@ -37,6 +37,35 @@ def test_the_limit_is_on_the_share_rejected() -> None:
     assert facts(0, 0)["verdict"] == "passed"
 
 
+def test_a_batch_that_lost_input_has_not_passed() -> None:
+    batch = Batch(Policy({"max_unreadable": 0.1}), "model")
+    batch.add(decisions(9, 0))
+    batch.unreadable = 1
+    assert (batch.facts()["verdict"], batch.facts()["share_unreadable"]) == ("incomplete", 0.1)
+    batch.unreadable = 2
+    assert (batch.facts()["verdict"], batch.facts()["failed_on"]) == ("failed", ["max_unreadable"])
+    batch.unreadable, batch.broken_files = 0, [{"name": "a.jsonl", "reason": "it ends early"}]
+    total = Batch(Policy({"max_unreadable": 0.1}), "model")
+    total.add_counts(batch.counts())
+    assert (total.facts()["verdict"], total.facts()["broken_files"]) == ("incomplete", batch.broken_files)
+    nothing = Batch(Policy({"max_unreadable": 0.0}), "model")
+    nothing.add_counts(batch.counts())
+    assert nothing.facts()["failed_on"] == ["max_unreadable"]
+
+
+def test_rules_by_source_need_a_source_somewhere() -> None:
+    overrides = {"forum": {"short": "reject"}}
+    batch = Batch(Policy({"sources.column": "s"}, overrides), "model")
+    assert batch.facts()["verdict"] == "passed"
+    batch.add(decisions(2, 0), [None, None])
+    assert (batch.facts()["failed_on"], batch.facts()["without_source"]) == (["sources.column"], 2)
+    expected = Batch(Policy({"sources.column": "s"}, {**overrides, "": {"short": "pass"}}), "model")
+    expected.add_counts(batch.counts())
+    assert expected.facts()["verdict"] == "passed"
+    batch.add(decisions(1, 0), ["elsewhere"])
+    assert (batch.facts()["verdict"], batch.facts()["without_source"]) == ("passed", 2)
+
+
 def test_sources_are_counted_apart() -> None:
     batch = Batch(Policy({"sources.column": "s"}, {"forum": {"short": "reject"}}), "model")
     batch.add(decisions(2, 2), ["forum", "news", "forum", None])
@@ -157,7 +186,7 @@ def test_metrics_are_what_prometheus_reads() -> None:
     usual = Baseline(10_000, 100, "document", policy.fingerprint, "model")
     batch = Batch(policy, "model", usual)
     batch.add(decisions(3, 1), ["forum"] * 4)
-    batch.unreadable = 2
+    batch.unreadable, batch.broken_files = 2, [{"name": "a.jsonl", "reason": "it ends early"}]
     text = prometheus_text(batch.facts()).decode()
     samples = {}
     for family in text_string_to_metric_families(text):
@@ -172,6 +201,10 @@ def test_metrics_are_what_prometheus_reads() -> None:
     assert samples["source_rows", "rejected", "forum"] == 1
     assert samples["rejected_ratio",] == 0.25
     assert samples["batch_failed",] == 1
+    assert samples["batch_incomplete",] == 1
+    assert samples["unreadable_rows",] == 2
+    assert samples["unreadable_ratio",] == 1 / 3
+    assert samples["broken_files",] == 1
     assert samples["drift_alarm",] == 0
     assert samples["model_info", "model"] == 1
     assert samples["last_run_timestamp_seconds",] > 1.7e9

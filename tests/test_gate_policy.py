@@ -120,6 +120,7 @@ def test_the_fingerprint_says_whether_policies_decide_alike() -> None:
         ("review.document = 0.001", "review.document is 0.001, below false_positives.document, 0.01"),
         ("max_rejected = 1", "max_rejected is 1; allowed: a share from 0.0 to 1.0, with a point: 0.05 for 5%"),
         ("max_rejected = nan", "max_rejected is nan"),
+        ("max_unreadable = 1", "max_unreadable is 1; allowed: a share from 0.0 to 1.0, with a point: 0.05 for 5%"),
         ("minimum_words = 2.5", "minimum_words is 2.5; allowed: a whole number from 0 to 10,000"),
         ("minimum_words = true", "minimum_words is True; allowed"),
         ("minimum_words = 0x" + "f" * 900, "minimum_words is 510486651"),

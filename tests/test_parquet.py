@@ -102,6 +102,17 @@ class TestScore:
             assert result.exit_code == 4
             assert words in result.stderr
 
+    def test_structs_that_are_null_are_what_they_are_in_json_lines(self, run: Run, tmp_path: Path) -> None:
+        rows = [{"page": {"text": CLEAN}}, {"page": None}, {"page": {"text": None}}]
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in.parquet")
+        (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        statuses = []
+        for name in ("in.parquet", "in.jsonl"):
+            result = run("score", tmp_path / name, "--text-column", "page.text", "--output-format", "jsonl")
+            assert result.exit_code == 0, result.stderr
+            statuses.append([json.loads(line)["status"] for line in result.stdout.splitlines()])
+        assert statuses == [["scored", "empty", "empty"]] * 2
+
     @pytest.mark.parametrize("errors", ["flag", "skip", "fail"])
     def test_texts_that_are_no_utf8(self, run: Run, tmp_path: Path, errors: str) -> None:
         values = [CLEAN.encode(), b"bad \xff", GARBLED.encode()]

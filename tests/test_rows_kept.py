@@ -218,3 +218,27 @@ class TestNames:
         assert list(rows[1]) == ["text", "quality", "z", "flagged", "status"]
         assert rows[2]["quality"] == "high"  # nothing of the input is overwritten
         assert rows[2]["quality.garble"] == rows[0]["quality"]["garble"]
+
+    @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--score-column", "flagged"), "choose a name besides flagged, status, reasons"),
+            (("--score-column", "flagged.score"), 'takes the place of the column "flagged"'),
+            (("--score-column", "status", "--prefix", "x_"), 'takes the place of the column "status"'),
+            (("--score-column", "row", "--split"), "choose a name besides row, start, end, flagged, status, reasons"),
+            (("--score-column", ""), "--score-column is empty; give the column a name"),
+            (("--score-column", "a\tb"), "is no name of a column; use printable characters"),
+            (("--prefix", "a\nb"), "is no name of a column"),
+        ],
+    )
+    def test_two_columns_of_one_name_are_refused(
+        self, run: Run, format: str, options: tuple[str, ...], words: str
+    ) -> None:
+        result = run("score", "--output-format", format, *options, input=CLEAN)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert words in result.stderr
+
+    def test_the_name_of_a_column_that_is_left_out_is_free(self, run: Run) -> None:
+        result = run("score", "--output-format", "jsonl", "--score-column", "reasons", "--no-reasons", input=CLEAN)
+        assert list(json.loads(result.stdout)) == ["text", "reasons", "flagged", "status"]

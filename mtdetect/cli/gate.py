@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from mtdetect.cli.added_columns import check_names, naming_options, output_format_option
 from mtdetect.cli.gate_options import make_gate, policy_options, read_policy
 from mtdetect.cli.group import EXIT_GATE_FAILED, EXIT_UNREADABLE
 from mtdetect.cli.options import (
@@ -33,12 +36,15 @@ from mtdetect.cli.shards import Outcome, run_shards
 from mtdetect.cli.stream import Tally
 from mtdetect.errors import InputError, PolicyError
 from mtdetect.formats import format_of, open_rows
+from mtdetect.formats.base import encodable, shown_names
 from mtdetect.formats.output import Output
 from mtdetect.shares import percent
 
 if TYPE_CHECKING:
     from mtdetect.cli.gate_task import GateTask
     from mtdetect.gate import Action
+
+_EXIT_CODES = {"passed": 0, "failed": EXIT_GATE_FAILED, "incomplete": EXIT_UNREADABLE}
 
 
 @click.command("gate")
@@ -57,6 +63,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether --annotate looks for spans in rows that do not pass.",
 )
+@naming_options
+@output_format_option(text="Format of annotated rows. auto: the suffix of the output, else as the input or JSON lines.")
 @click.option("--summary", type=OUT_FILE, metavar="FILE", help="Write the summary as JSON here.")
 @click.option("--metrics", type=OUT_FILE, metavar="FILE", help="Write the summary as Prometheus text here.")
 @click.option(
@@ -81,6 +89,9 @@ def gate(
     part_rows: int | None,
     annotate: bool,
     spans: bool,
+    score_column: str,
+    prefix: str,
+    output_format: str,
     summary: Path | None,
     metrics: Path | None,
     write_baseline: Path | None,
@@ -98,13 +109,16 @@ def gate(
     """Split FILES (standard input if none) into rows that pass, rows to review, and rejected rows.
 
     FILES are files, folders, or globs in quotes. Rows keep their order and their bytes, in the format of the
-    input; "-" writes to standard output. With --output-dir every file has outputs of its own, in the folders
+    input; "-" writes to standard output. With --annotate the decision stands behind the columns of each row, in
+    the format that score would write. With --output-dir every file has outputs of its own, in the folders
     pass, review and reject, and a run that was stopped, however it was stopped, goes on with --resume. Rows
     that cannot be read go to the rejected ones (--errors skip leaves them out).
 
-    Exit code 0: the batch passed; 3: it failed, because too large a share was rejected, or because that share
-    drifted from the baseline; 4: it passed, but some rows could not be read.
+    Exit code 0: the batch passed; 3: it failed, because too large a share was rejected or could not be read,
+    because the share rejected drifted from the baseline, or because no row had a source; 4: it is incomplete:
+    some rows or files could not be read.
     """
+    from mtdetect.cli.gate_outputs import added_columns
     from mtdetect.cli.gate_task import GateTask
     from mtdetect.gate import Baseline, Batch
     from mtdetect.gate.metrics import check_installed, prometheus_text
@@ -123,13 +137,18 @@ def gate(
             "--output-dir makes outputs of its own for every file: name input files, and leave out --pass, "
             "--review-out and --reject"
         )
+    if not annotate and (score_column, prefix, output_format) != ("score", "", "auto"):
+        raise click.UsageError(
+            "--score-column, --prefix and --output-format are for what --annotate adds; add it, or leave them out"
+        )
+    check_names([name for name in added_columns(spans) if name != "score"], score_column, prefix)
     if metrics is not None:
         check_installed()
 
     detector = load_detector(model)
     task = GateTask(
         make_gate(detector, policy), policy, annotate, spans, input_format, text_column, errors, max_row_mb * 1_000_000,
-        csv_formulas == "escape",
+        output_format, score_column, prefix, csv_formulas == "escape",
     )  # fmt: skip
     try:
         batch = Batch(policy, detector.signature, Baseline.load(policy.baseline) if policy.baseline else None)
@@ -151,8 +170,9 @@ def gate(
     outcome.count_into(tally)
     for counted in outcome.facts:
         batch.add_counts(counted["batch"])
+    batch.broken_files = list(_broken_files(tally.broken, paths))
     facts = batch.facts()
-    usual = batch.to_baseline() if facts["verdict"] == "passed" else None
+    usual = batch.to_baseline() if facts["verdict"] != "failed" and not batch.broken_files else None
     for path, contents in (
         (summary, partial(orjson.dumps, facts, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)),
         (metrics, partial(prometheus_text, facts)),
@@ -164,12 +184,12 @@ def gate(
     if not quiet:
         _report(facts, tally)
         if write_baseline is not None and usual is None:
-            click.echo(f"no baseline written: {'the batch failed' if batch.rows else 'there was no row'}", err=True)
-    unreadable = tally.report_unreadable()
-    if facts["verdict"] == "failed":
-        click.get_current_context().exit(EXIT_GATE_FAILED)
-    if unreadable:
-        click.get_current_context().exit(EXIT_UNREADABLE)
+            why = "the batch failed" if facts["verdict"] == "failed" else "files could not be read"
+            click.echo(f"no baseline written: {why if batch.rows else 'there was no row'}", err=True)
+    tally.report_unreadable()
+    tally.report_no_text(text_column)
+    if code := _EXIT_CODES[facts["verdict"]]:
+        click.get_current_context().exit(code)
 
 
 def _check_outputs(paths: list[Path | None], read: list[Path | None], outputs: list[Path]) -> None:
@@ -185,12 +205,25 @@ def _gate_here(
     """Gate all inputs as one, into the given outputs."""
     if outputs and len(paths) > 1 and not task.annotate:
         _check_alike(task, paths)
-    inputs = task.open(*paths)
-    task.check_format(inputs.first.format_name)
     targets = {action: standard_or(path) for action, path in outputs.items()}
-    for target in filter(None, targets.values()):
-        check_output_name(target, inputs.first.format_name, *(format_of(path) for path in paths[:1] if path))
-    return Outcome([task.decide(inputs, targets, jobs, progress)])
+    outcome, inputs = Outcome(), None
+    try:
+        while inputs is None:
+            try:
+                inputs = task.open(*paths)
+            except InputError as error:
+                if task.errors == "fail" or len(paths) == 1:
+                    raise
+                outcome.failed.append(str(error))
+                paths = paths[1:]
+        for target in () if task.annotate else filter(None, targets.values()):
+            check_output_name(target, inputs.first.format_name, *(format_of(path) for path in paths[:1] if path))
+        outcome.facts.append(task.decide(inputs, targets, jobs, progress))
+    except InputError as error:
+        if task.errors == "fail":
+            raise
+        outcome.failed.append(str(error))
+    return outcome
 
 
 def _check_alike(task: GateTask, paths: list[Path | None]) -> None:
@@ -209,6 +242,16 @@ def _check_alike(task: GateTask, paths: list[Path | None]) -> None:
         )
 
 
+def _broken_files(lines: list[str], paths: list[Path | None]) -> Iterator[dict[str, str]]:
+    """Tell the name of a file from the reason in lines about files that could not be read."""
+    names = {str(path) for path in paths}
+    for line in lines:
+        ends = (found.start() for found in re.finditer("[:,] ", line))
+        end = next((end for end in ends if line[:end] in names), 0)
+        name = line[:end] or "standard input"
+        yield {"name": encodable(name), "reason": encodable(line[end:].lstrip(":, "))}
+
+
 def _report(facts: dict[str, Any], tally: Tally) -> None:
     """Say on standard error what became of the batch."""
     lines = [
@@ -216,6 +259,24 @@ def _report(facts: dict[str, Any], tally: Tally) -> None:
         f"{percent(facts['max_rejected'])} allowed; {facts['passed']:,} pass, {facts['review']:,} to review, "
         f"{facts['rejected']:,} rejected"
     ]
+    lost = []
+    if facts["unreadable"]:
+        rows = f"{facts['unreadable']:,} row{'s' * (facts['unreadable'] != 1)}"
+        lost.append(f"{rows} ({percent(facts['share_unreadable'])}, {percent(facts['max_unreadable'])} allowed)")
+    if files := len(facts["broken_files"]):
+        lost.append(f"{files:,} file{'s' * (files != 1)} whole or in part")
+    if lost:
+        lines.append(f"not read: {', '.join(lost)}")
+    column = facts["policy"]["sources.column"]
+    unused = [source for source, counts in facts["sources"].items() if not any(counts.values())]
+    if "sources.column" in facts["failed_on"]:
+        lines.append(
+            f'no row has a source in "{column}", so that no override applied; --source-column names the column'
+        )
+    elif facts["without_source"]:
+        lines.append(f'{facts["without_source"]:,} of {facts["rows"]:,} rows have no source in "{column}"')
+    if unused and facts["rows"] > facts["without_source"]:
+        lines.append(f"overrides that no row used: {shown_names(unused)}")
     drift = facts["drift"]
     if drift is not None:
         lines.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,12 @@ _POLICY_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=_SHARE,
         metavar="SHARE",
         help="The batch fails (exit code 3) when more than this share of its rows is rejected.  [default: 5%]",
+    ),
+    click.option(
+        "--max-unreadable",
+        type=_SHARE,
+        metavar="SHARE",
+        help="The batch fails when more than this share of its rows cannot be read.  [default: 5%]",
     ),
     click.option(
         "--baseline", metavar="FILE", help="Compare the share rejected with this file; the batch fails when it drifted."
@@ -119,9 +125,25 @@ def read_policy(file: Path | None, overrides: tuple[tuple[str, str, str], ...], 
     try:
         return stated.replaced(settings, by_source)
     except PolicyError as error:
-        options_of = {keys.get(name, name): name for name in options} | {"sources.overrides": "override"}
-        option = next((name for key, name in options_of.items() if str(error).startswith(key)), "policy")
-        raise click.UsageError(f"--{option.replace('_', '-')}: {error}") from error
+        given = {keys.get(name, name): name for name, value in options.items() if value is not None}
+        raise click.UsageError(f"{_culprit(str(error), given, bool(overrides))}{error}") from error
+
+
+def _culprit(message: str, given: Mapping[str, str], overrides: bool) -> str:
+    """Return the option that a policy's error is about, with a colon; nothing if several may be.
+
+    Args:
+        message: the error.
+        given: keys of the policy to the options that stated them.
+        overrides: whether there were options with overrides.
+    """
+    named = [option for key, option in given.items() if message.startswith(f"{key} ")]
+    named = named or [option for key, option in given.items() if f"below {key}," in message]
+    if overrides and ("sources.overrides" in message or "(source " in message or not given):
+        named = ["override"]
+    elif len(given) == 1:
+        named = list(given.values())
+    return f"--{named[0].replace('_', '-')}: " if named else ""
 
 
 def make_gate(detector: Detector, policy: Policy) -> Gate:
@@ -137,7 +159,10 @@ def make_gate(detector: Detector, policy: Policy) -> Gate:
 def _parse(value: str) -> str | int | float:
     """Turn a value written on the command line into what stands in a policy file."""
     if value.endswith("%"):
-        return _SHARE.convert(value, None, None)
+        try:
+            return _SHARE.convert(value, None, None)
+        except click.BadParameter as error:
+            raise click.UsageError(f"--override: {error.message}") from error
     for convert in (int, float):
         try:
             return convert(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtdetect.cli.options import short_scores
@@ -11,42 +11,53 @@ from mtdetect.cli.score import UNREADABLE
 from mtdetect.errors import InputError
 from mtdetect.formats import FORMATS, Chunk, Record, RowReader, free_names, open_writer
 from mtdetect.formats.base import shown_names, value_at
+from mtdetect.verdict import Span
 
 if TYPE_CHECKING:
     from mtdetect.gate import Action, Decision
 
 ADDED = ("action", "score", "status", "reason", "spans", "signature")
-"""Columns that ``--annotate`` adds."""
+"""Everything that ``--annotate`` can add."""
 
-_TYPES: dict[str, type] = {"score": float, "spans": list}  # strings otherwise
+_TYPES: dict[str, type] = {"score": float, "spans": Span}  # strings otherwise
+
+
+def added_columns(spans: bool) -> tuple[str, ...]:
+    """Return the columns that ``--annotate`` adds, with or without spans."""
+    return tuple(name for name in ADDED if spans or name != "spans")
 
 
 class Routes:
     """Sends each row to the output of its action.
 
     Args:
-        streams: outputs by action. Rows without an output are dropped, but rows to review then pass.
+        streams: outputs by action, with their formats. Rows without an output are dropped, but rows to review
+            then pass.
         reader: reader of the rows.
         columns: their columns, in order.
-        added: columns to add, out of ``ADDED``; none: rows stay as they came.
+        added: columns to add, out of ``ADDED``, with their names; none: rows stay as they came.
+        prefix: what stands before these names.
         escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
     """
 
     def __init__(
         self,
-        streams: Mapping[Action, BinaryIO],
+        streams: Mapping[Action, tuple[BinaryIO, str]],
         reader: RowReader,
         columns: Sequence[str],
-        added: Sequence[str],
+        added: Mapping[str, str],
+        prefix: str,
         escape_formulas: bool,
     ) -> None:
-        self._names = dict(zip(added, free_names(added, columns), strict=True))
-        types = [_TYPES.get(name, str) for name in added]
+        names = free_names(list(added.values()), columns, prefix)
+        self._names = dict(zip(added, names, strict=True))
+        types = [_TYPES.get(key, str) for key in added]
+        self._rebuilt = {action for action, (_, made) in streams.items() if made != reader.format_name}
         self._writers = {
             action: open_writer(
-                reader.format_name, stream, columns, tuple(self._names.values()), reader, escape_formulas, types
+                made, stream, columns, names, None if action in self._rebuilt else reader, escape_formulas, types
             )
-            for action, stream in streams.items()
+            for action, (stream, made) in streams.items()
         }
 
     def write(self, chunk: Chunk, decisions: Sequence[Decision]) -> None:
@@ -59,6 +70,8 @@ class Routes:
             takes = {action, "review"} if action == "pass" and "review" not in self._writers else {action}
             keep = [position for position, decided in enumerate(actions) if decided in takes]
             part = chunk if len(keep) == len(chunk) else chunk.select(keep)
+            if action in self._rebuilt:
+                part = replace(part, rebuilt=range(len(part)))
             writer.write(part, [values[i] for i in keep])
 
     def close(self) -> None:
@@ -85,6 +98,9 @@ class Routes:
         return values
 
 
+_MISSING = object()
+
+
 class Sources:
     """Finds the source of every row.
 
@@ -98,6 +114,9 @@ class Sources:
 
     def __init__(self, column: str, reader: RowReader) -> None:
         self._column = column
+        self._null = (
+            None if reader.columns is None else ""
+        )  # where columns are fixed, null is a value, and no misspelt name
         name = reader.source.name
         if reader.columns is None and FORMATS[reader.format_name].writer is None:
             raise InputError(f"{name}: {reader.format_name} has no columns, so that no row has a source of its own")
@@ -106,11 +125,12 @@ class Sources:
             raise InputError(f'{name}: no column "{column}" (columns: {shown}); name it with --source-column')
 
     def of(self, chunk: Chunk) -> list[str | None]:
-        """Return the source of each row, None where it has none."""
-        return [_as_name(value_at(record, self._column)) for record in chunk.records]
+        """Return the source of each row, None where there is nothing that could be one."""
+        return [self._as_name(value_at(record, self._column, _MISSING)) for record in chunk.records]
 
-
-def _as_name(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, str | int) else None
+    def _as_name(self, value: Any) -> str | None:
+        if value is None:
+            return self._null
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value) if isinstance(value, str | int) else None

@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
-from mtdetect.cli.gate_outputs import ADDED, Routes, Sources
+from mtdetect.cli.added_columns import written_format
+from mtdetect.cli.gate_outputs import Routes, Sources, added_columns
 from mtdetect.cli.progress import Reporter
 from mtdetect.cli.shards import Facts
 from mtdetect.cli.stream import Inputs, in_order
-from mtdetect.formats import FORMATS, sniffed_format
+from mtdetect.formats import sniffed_format
 from mtdetect.formats.base import columns_ahead
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
@@ -35,6 +34,9 @@ class GateTask:
         text_column: column that holds the text.
         errors: ``"flag"``, ``"skip"`` or ``"fail"``.
         max_row_bytes: longest row.
+        output_format: ``"auto"`` or the name of a format; about rows that the decision is added to.
+        score_column: name of the column with the score, where it is added.
+        prefix: what stands before the names of all added columns.
         escape_formulas: whether formulas in csv and tsv are made harmless.
     """
 
@@ -46,6 +48,9 @@ class GateTask:
     text_column: str
     errors: str
     max_row_bytes: int
+    output_format: str
+    score_column: str
+    prefix: str
     escape_formulas: bool
 
     def settings(self) -> dict[str, Any]:
@@ -61,18 +66,17 @@ class GateTask:
 
     def targets(self, shard: InputFile, part: int | None) -> list[str]:
         """Name the outputs of a shard: one an action, each in a folder of that name."""
-        made = self.input_format if self.input_format != "auto" else sniffed_format(shard.path)
-        self.check_format(made)
-        return [f"{action}/{shard.output_name(made, part)}" for action in ACTIONS]
+        read = self.input_format if self.input_format != "auto" else sniffed_format(shard.path)
+        return [f"{action}/{shard.output_name(self._written(read, None), part)}" for action in ACTIONS]
 
-    def check_format(self, name: str) -> None:
-        """Refuse, as wrong usage, a format that has no place for what is added."""
-        if self.annotate and FORMATS[name].writer is None:
-            able = ", ".join(entry.name for entry in FORMATS.values() if entry.writer is not None)
-            raise click.UsageError(f"--annotate needs columns, which {name} has not ({able} have)")
+    def _written(self, input_format: str, output: Path | None) -> str:
+        """Return the format of an output: rows that nothing is added to keep theirs."""
+        return written_format(self.output_format, input_format, output) if self.annotate else input_format
 
-    def _added(self) -> tuple[str, ...]:
-        return tuple(name for name in ADDED if self.annotate and (self.spans or name != "spans"))
+    def _added(self) -> dict[str, str]:
+        """Return the columns to add, with their names but without the prefix."""
+        keys = added_columns(self.spans) if self.annotate else ()
+        return {key: self.score_column if key == "score" else key for key in keys}
 
     def run(self, inputs: Inputs, targets: Sequence[Path], jobs: int, progress: Reporter) -> Facts:
         """Gate a shard into its outputs."""
@@ -90,9 +94,10 @@ class GateTask:
         sources = Sources(self.policy["sources.column"], inputs.first) if self.policy.overrides else None
         batch = Batch(self.policy, self.gate.detector.signature)
         columns, chunks = columns_ahead(inputs.first, inputs.chunks())
+        made = {action: self._written(inputs.first.format_name, path) for action, path in outputs.items()}
         with ExitStack() as stack:
-            streams = {action: stack.enter_context(Output(path)) for action, path in outputs.items()}
-            routes = Routes(streams, inputs.first, columns, self._added(), self.escape_formulas)
+            streams = {action: (stack.enter_context(Output(path)), made[action]) for action, path in outputs.items()}
+            routes = Routes(streams, inputs.first, columns, self._added(), self.prefix, self.escape_formulas)
             for chunk, evidence in in_order(partial(self.gate.weigh, spans=self.annotate and self.spans), chunks, jobs):
                 names = sources.of(chunk) if sources is not None else None
                 decisions = self.gate.judge(chunk.texts, evidence, names)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from mtdetect.cli.added_columns import check_names, naming_options, output_format_option, written_format
 from mtdetect.cli.group import EXIT_UNREADABLE
 from mtdetect.cli.options import (
     IN_FILES,
     OUT_FILE,
-    check_output_name,
     check_shard_options,
     false_positive_rate_option,
     formulas_option,
@@ -37,12 +37,10 @@ from mtdetect.cli.sentences import SplitChunk
 from mtdetect.cli.shards import Facts, run_shards
 from mtdetect.cli.stream import Inputs, Tally, in_order
 from mtdetect.formats import (
-    FORMATS,
     AddedColumns,
     Chunk,
     RowReader,
     RowWriter,
-    format_of,
     free_names,
     open_writer,
     sniffed_format,
@@ -123,16 +121,7 @@ class ScoreTask:
     def targets(self, shard: InputFile, part: int | None) -> list[str]:
         """Name the one output of a shard."""
         read = self.input_format if self.input_format != "auto" else sniffed_format(shard.path)
-        return [shard.output_name(self.format_for(read, None), part)]
-
-    def format_for(self, input_format: str, output: Path | None) -> str:
-        """Return the format of an output; ``"auto"``: as its name says, else as the input, else JSON lines."""
-        if self.output_format != "auto":
-            return self.output_format
-        by_suffix = format_of(output) if output is not None else None
-        if by_suffix is not None and FORMATS[by_suffix].writer is not None:
-            return by_suffix
-        return input_format if FORMATS[input_format].writer is not None else "jsonl"
+        return [shard.output_name(written_format(self.output_format, read, None), part)]
 
     def run(self, inputs: Inputs, targets: Sequence[Path], jobs: int, progress: Reporter) -> Facts:
         """Score a shard into its output."""
@@ -146,14 +135,11 @@ class ScoreTask:
         work = partial(
             score_texts, self.detector, level=self.level, threshold=threshold, with_reasons=self.with_reasons
         )
-        names = (*(("row", "start", "end") if self.split else ()), self.score_column, "flagged", "status")
-        names += ("reasons",) if self.with_reasons else ()
-        made = self.format_for(inputs.first.format_name, target)
-        if target is not None:
-            check_output_name(target, made, format_of(target) if self.output_format != "auto" else None)
+        made = written_format(self.output_format, inputs.first.format_name, target)
         keep_bytes = made == inputs.first.format_name and not self.split
         columns, chunks = columns_ahead(inputs.first, inputs.chunks())
-        added = free_names(names, columns, self.prefix)
+        before, after = _besides_score(self.split, self.with_reasons)
+        added = free_names((*before, self.score_column, *after), columns, self.prefix)
         with Output(target) as stream:
             like = inputs.first if keep_bytes or made == inputs.first.format_name == "parquet" else None
             writer = self._writer(made, stream, columns, added, like)
@@ -182,22 +168,15 @@ class ScoreTask:
 @level_option("sentence")
 @input_options
 @max_row_option
-@click.option(
-    "--output-format",
-    type=click.Choice(["auto", "table", *(f.name for f in FORMATS.values() if f.writer)]),
-    default="auto",
-    show_default=True,
-    help="auto: a table on a terminal, else the suffix of -o, else as the input or JSON lines.",
+@output_format_option(
+    "table", text="auto: a table on a terminal, else the suffix of -o, else as the input or JSON lines."
 )
 @click.option("-o", "--output", type=OUT_FILE, metavar="FILE", help="Write here instead of standard output.")
 @shard_options
 @false_positive_rate_option
 @click.option("--reasons/--no-reasons", default=True, show_default=True, help="Say why rows are flagged.")
 @click.option("--split", is_flag=True, help="Cut every row into sentences: one output row each.")
-@click.option(
-    "--score-column", default="score", show_default=True, metavar="NAME", help="Name of the column with the score."
-)
-@click.option("--prefix", default="", metavar="TEXT", help="Put this before the names of the added columns.")
+@naming_options
 @formulas_option
 @model_option
 def score(
@@ -238,6 +217,7 @@ def score(
     if output is not None and output_dir is not None:
         raise click.UsageError("-o is for one output, --output-dir for one output a file; leave out one of them")
     check_shard_options(output_dir, resume, part_rows, moved_from)
+    check_names(sum(_besides_score(split, reasons), ()), score_column, prefix)
     target = standard_or(output)
     on_terminal = target is None and output_dir is None and sys.stdout.isatty()
     if output_format == "auto" and on_terminal:
@@ -272,8 +252,15 @@ def score(
     progress.clear()
     if not quiet:
         _summarise(tally, false_positive_rate, detector.signature)
+    tally.report_no_text(text_column)
     if tally.report_unreadable():
         click.get_current_context().exit(EXIT_UNREADABLE)
+
+
+def _besides_score(split: bool, with_reasons: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the added columns before that with the score, and after it."""
+    before = ("row", "start", "end") if split else ()
+    return before, ("flagged", "status", "reasons") if with_reasons else ("flagged", "status")
 
 
 def score_texts(

@@ -106,6 +106,11 @@ class Tally:
             click.echo(f"mtdetect: {line}", err=True)
         return bool(self.unreadable or self.broken)
 
+    def report_no_text(self, text_column: str) -> None:
+        """Say on standard error that no row has a text, where that is so: the column may be another one."""
+        if 0 < self.rows == self.statuses["empty"]:
+            click.echo(f'mtdetect: no row has text in "{text_column}"; --text-column names another column', err=True)
+
 
 class Inputs:
     """The input files one after the other, as chunks under one error policy.

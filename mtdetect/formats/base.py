@@ -141,8 +141,8 @@ class RowWriter:
         preamble: the input's bytes before the first row, if it has this format and these columns.
         escape_formulas: put ``'`` before cells that a spreadsheet would run (csv and tsv only).
         added_types: types of the added values, for formats with typed columns: ``str``, ``bool``, ``int``,
-            ``float`` (may be None; written with 32 bits, as scores are) or ``list`` (of strings). If not
-            given, they are those of the first rows.
+            ``float`` (may be None; written with 32 bits, as scores are), ``list`` (of strings) or ``Span``
+            (lists of spans, as dictionaries). If not given, they are those of the first rows.
 
     Rows keep their bytes unless their chunk calls them ``rebuilt``: then they are written from the record.
     The caller marks rows so that come from another format or have other columns.
@@ -199,27 +199,40 @@ def columns_ahead(reader: RowReader, chunks: Iterator[Chunk]) -> tuple[tuple[str
 def kind_of(value: object) -> str:
     """Name the type of a JSON value the way a person would.
 
-    >>> kind_of(3.5), kind_of(True), kind_of([1])
-    ('a number', 'a boolean', 'a list')
+    >>> kind_of(3.5), kind_of(True), kind_of("3"), kind_of([1])
+    ('a number', 'a boolean', 'a string', 'a list')
     """
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):
         return "a number"
+    if isinstance(value, str):
+        return "a string"
     return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
 
 
 def value_at(record: Record, path: str, missing: Any = None) -> Any:
     """Return the value of a column, or at a dotted path into nested objects; a column of that very name comes first.
 
+    Below an object that is null, or not there, everything is None, as in a Parquet struct that is null.
+
+    Returns:
+        The value; ``missing`` where the last object has no such name, or where what should be an object is none.
+
     >>> value_at({"page": {"title": "News"}}, "page.title"), value_at({"page.title": "Old"}, "page.title")
     ('News', 'Old')
+    >>> [value_at(row, "page.title", "?") for row in ({"page": {}}, {"page": "News"}, {"page": None}, {})]
+    ['?', '?', None, None]
     """
     value: Any = record.get(path, missing)
     if value is missing and "." in path:
+        *outer, name = path.split(".")
         value = record
-        for step in path.split("."):
-            value = value.get(step, missing) if isinstance(value, dict) else missing
+        for step in outer:
+            value = value.get(step)
+            if not isinstance(value, dict):
+                return None if value is None else missing
+        value = value.get(name, missing)
     return value
 
 

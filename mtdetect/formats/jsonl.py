@@ -179,6 +179,10 @@ def _text_at(record: Record, column: str) -> tuple[str | None, str | None]:
     """Return the text at a dotted path, or why there is none; null is no text and no error."""
     value = value_at(record, column, _MISSING)
     if value is _MISSING:
+        steps = column.split(".")
+        for outer in (".".join(steps[:count]) for count in range(1, len(steps))):
+            if not isinstance(found := value_at(record, outer), dict):
+                return None, f'"{outer}" is {kind_of(found)}, not an object'
         fields = shown_names(record)
         return None, f'no field "{column}" (fields: {fields}); name the text field with --text-column'
     if isinstance(value, str):

@@ -11,6 +11,7 @@ from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, added_co
 from mtdetect.formats.jsonl import dump
 from mtdetect.formats.parquet import CODEC, ArrowChunk, is_text, load_pyarrow
 from mtdetect.formats.source import CHUNK_ROWS
+from mtdetect.verdict import Span
 
 if TYPE_CHECKING:
     import pyarrow
@@ -185,12 +186,15 @@ class _Sink(io.RawIOBase):
 
 def _arrow_type(arrow: Any, kind: type) -> pyarrow.DataType:
     kinds = {float: arrow.float32(), bool: arrow.bool_(), int: arrow.int64(), list: arrow.list_(arrow.string())}
+    if kind is Span:
+        fields = {"start": "int32", "end": "int32", "text": "string", "weight": "float64", "reason": "string"}
+        return arrow.list_(arrow.struct(fields.items()))
     return kinds.get(kind, arrow.string())
 
 
 def _added_array(arrow: Any, column: Sequence[Any], kind: pyarrow.DataType) -> pyarrow.Array:
-    """Return added values as Arrow has them: structures inside lists as JSON."""
-    if arrow.types.is_list(kind):
+    """Return added values as Arrow has them: structures inside lists of strings as JSON."""
+    if arrow.types.is_list(kind) and arrow.types.is_string(kind.value_type):
         plain = [
             value if all(isinstance(entry, str) for entry in value) else [dump(entry).decode() for entry in value]
             for value in column

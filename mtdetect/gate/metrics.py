@@ -54,7 +54,14 @@ def prometheus_text(facts: dict[str, Any]) -> bytes:
                 by_source.labels(name, source, outcome).set(count)
     gauge("rejected_ratio", "Share of the rows of the last batch that was rejected.", facts["share_rejected"])
     gauge("rejected_ratio_limit", "Share above which a batch fails.", facts["max_rejected"])
+    broken = len(facts["broken_files"])
+    gauge("unreadable_rows", "Rows of the last batch that could not be read.", facts["unreadable"])
+    gauge("broken_files", "Inputs of the last batch that could not be read, or not to their end.", broken)
+    gauge("unreadable_ratio", "Share of the rows of the last batch that could not be read.", facts["share_unreadable"])
+    gauge("unreadable_ratio_limit", "Share above which a batch fails.", facts["max_unreadable"])
     gauge("batch_failed", "1 if the last batch failed, else 0.", facts["verdict"] == "failed")
+    lost = facts["unreadable"] > 0 or broken > 0
+    gauge("batch_incomplete", "1 if rows or files of the last batch could not be read, else 0.", lost)
     if facts["drift"] is not None:
         gauge("drift_alarm", "1 if the share rejected drifted from the baseline, else 0.", facts["drift"]["alarm"])
         gauge("baseline_rejected_ratio", "Share rejected in the baseline.", facts["drift"]["baseline_share"])

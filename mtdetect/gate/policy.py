@@ -47,6 +47,7 @@ KEYS: dict[str, Kind] = {
     "level": LEVEL,
     **BY_SOURCE,
     "max_rejected": _SHARE,
+    "max_unreadable": _SHARE,
     "drift.baseline": _PATH,
     "drift.confidence": Kind(
         "a number from 0.5 up to, not including, 1, such as 0.99", float, lambda value: 0.5 <= value < 1
@@ -67,6 +68,7 @@ DEFAULTS: dict[str, Any] = {
     "foreign": "pass",
     "empty": "pass",
     "max_rejected": 0.05,
+    "max_unreadable": 0.05,
     "drift.baseline": "",
     "drift.confidence": 0.99,
     "drift.tolerance": 0.005,
