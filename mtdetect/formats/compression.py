@@ -27,6 +27,7 @@ _OTHER_MAGIC = {
     **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
     b"PK\x03\x04": "zip", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x04\x22\x4d\x18": "LZ4",
 }  # fmt: skip
+_AGAIN = "fetch or compress the file again"
 _BLOCK = 64 * 1024
 _RECORD_BY_RECORD = (".warc", ".wet")
 # compressed bytes a step: bounds what one step can expand to (tens of MB), and what a damaged one loses
@@ -59,10 +60,20 @@ def unsupported_compression(path: Path) -> str | None:
     return _OTHER_SUFFIXES.get(path.suffix.lower())
 
 
-def decompressed(head: bytes, stream: BinaryIO, kind: str, name: str) -> Iterator[bytes]:
+def decompressed(
+    head: bytes, stream: BinaryIO, kind: str, name: str, skipped: Callable[[], list[str] | None] = lambda: None
+) -> Iterator[bytes]:
     """Yield the decompressed bytes of ``head`` followed by the rest of ``stream``.
 
     Everything that can be decompressed is yielded before an error is raised.
+
+    Args:
+        head: first compressed bytes.
+        stream: the bytes behind them.
+        kind: name of the compression.
+        name: what messages call the data.
+        skipped: returns where to note what is wrong with a damaged member that another follows, before the first
+            bytes of that one are yielded; None: damage ends the data.
 
     Raises:
         InputError: the data is damaged or ends early, or its compression is not supported.
@@ -70,23 +81,46 @@ def decompressed(head: bytes, stream: BinaryIO, kind: str, name: str) -> Iterato
     """
     make, errors = _decoder(kind, name)
     decoder = make()
+    magic = next(magic for magic, known in _MAGIC.items() if known == kind)
+    damage: str | None = None
+    notes: list[str] | None = None
+    fresh, searching, tail = True, False, b""  # whether the data at hand begins a member, or may hold the next one
     for piece in _pieces(head, stream, _PIECE[kind]):
-        data = piece
+        data = tail + piece
+        tail = b""
         while data:
-            if decoder.eof:  # another member follows, or zero padding, which gzip and xz allow
+            if searching:
+                at = data.find(magic)
+                if at < 0:
+                    tail = data[1 - len(magic) :]
+                    break
+                data, searching = data[at:], False
+                decoder, fresh = make(), True
+            elif decoder.eof:  # another member follows, or zero padding, which gzip and xz allow
                 data = data.lstrip(b"\0")
                 if not data:
                     break
-                decoder = make()
+                decoder, fresh = make(), True
             try:
                 out = decoder.decompress(data)
             except errors as error:
-                raise InputError(f"{name}: damaged {kind} data ({error}); fetch or compress the file again") from error
+                damage = damage or f"damaged {kind} data ({error})"
+                notes = skipped()
+                if notes is None:
+                    raise InputError(f"{name}: {damage}; {_AGAIN}") from error
+                data, searching = data[fresh:], True
+                continue
             if out:
+                if damage is not None and notes is not None:  # the next member
+                    notes.append(damage)
+                    damage = None
                 yield out
+            fresh = False
             data = decoder.unused_data if decoder.eof else b""
+    if damage is not None:
+        raise InputError(f"{name}: {damage}; {_AGAIN}")
     if not decoder.eof:
-        raise InputError(f"{name}: the {kind} data ends early (truncated file); fetch or compress the file again")
+        raise InputError(f"{name}: the {kind} data ends early (truncated file); {_AGAIN}")
 
 
 def compressing(stream: BinaryIO, path: Path) -> BinaryIO:

@@ -46,6 +46,8 @@ class Source:
         compressed: whether the bytes are compressed on disk.
         bom: the UTF-8 byte-order mark the data started with, or ``b""``.
         head: the first decompressed bytes, after the mark (for guessing the format).
+        skipped: None stops at damaged compressed data. A list makes it go on with the next compressed member, if
+            there is one: before the first block of that member a line is added that says what is wrong.
 
     Raises:
         InputError: the file cannot be opened, is a folder, or is not UTF-8 text but UTF-16.
@@ -58,6 +60,7 @@ class Source:
         self.size: int | None = None
         self.consumed = 0
         self.compressed = False
+        self.skipped: list[str] | None = None
         self._owned = stream is None and path is not None
         self._stream = stream if stream is not None else self._open(path)
         try:
@@ -91,7 +94,7 @@ class Source:
         if kind is None:
             return chain([first], blocks)
         self.compressed = True
-        return decompressed(first, _Counted(self), kind, self.name)
+        return decompressed(first, _Counted(self), kind, self.name, lambda: self.skipped)
 
     def _start(self) -> tuple[bytes, bytes]:
         head = b""

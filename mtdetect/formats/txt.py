@@ -61,5 +61,5 @@ def strip_line_end(line: bytes) -> bytes:
 
 
 def invalid_utf8(error: UnicodeDecodeError) -> str:
-    """Say where a line stops being UTF-8."""
-    return f"invalid UTF-8 at byte {error.start + 1} (0x{error.object[error.start]:02x})"
+    """Say where bytes stop being UTF-8 (or what else they were taken for)."""
+    return f"invalid {error.encoding.upper()} at byte {error.start + 1} (0x{error.object[error.start]:02x})"

@@ -5,18 +5,23 @@ Records that are kept are written with their own bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from typing import Any, cast
 
 from mtdetect.errors import InputError, MissingExtraError, needs_extra
 from mtdetect.formats.base import Chunk, Record, RowReader, RowWriter
+from mtdetect.formats.html import codec_of, text_of_html
 from mtdetect.formats.source import CHUNK_BYTES, CHUNK_ROWS, Source
 from mtdetect.formats.txt import invalid_utf8
+from mtdetect.formats.warc_frames import Frame, Frames
 
 _COLUMNS = ("url", "record_id", "date", "type", "text")
 _ROW_TYPES = ("response", "resource", "conversion")
-_END = b"\r\n\r\n"
+_RESPONSE = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: %d\r\n\r\n"
+_LINE_END = re.compile(rb"\r?\n")
+_ENCODINGS = ("Content-Encoding", "Transfer-Encoding")
 
 
 class WarcReader(RowReader):
@@ -34,43 +39,52 @@ class WarcReader(RowReader):
 
     def __init__(self, source: Source, text_column: str | None) -> None:
         super().__init__(source, None if text_column is None else "text")
+        if text_column not in (None, "text"):
+            raise InputError(
+                f"{source.name}: the text of a web archive is in the column text, and no other can be scored; "
+                f"leave out --text-column {text_column}"
+            )
+        self._header_map, self._record = _library()
         self.columns = _COLUMNS
-        self._records = self._framed()
-        self._first: tuple[bytes, Record, str | None] | None = None
+        self._rows = self._read()
+        self._first: tuple[bytes, Record, str | None, bool] | None = None
         self._failure: InputError | None = None
         try:
-            while (entry := next(self._records, None)) is not None and entry[1]["type"] == "warcinfo":
-                self.preamble += entry[0]
-            self._first = entry
+            while (row := next(self._rows, None)) is not None and row[1]["type"] == "warcinfo" and row[2] is None:
+                self.preamble += row[0]
+            self._first = row
         except InputError as error:
             if not source.head.startswith(b"WARC/"):
                 raise
             self._failure = error  # comes when the rows would
 
     def __iter__(self) -> Iterator[Chunk]:
-        """Yield chunks; a text that is not in the encoding it claims carries an error.
+        """Yield chunks; a record whose text cannot be had carries an error, as does a damaged stretch.
 
         Raises:
-            InputError: the archive breaks off, or what follows is no WARC record.
+            InputError: the archive breaks off, or nothing that follows is a record.
         """
         number, failure = 1, self._failure
         while failure is None:
-            chunk = Chunk(self.source.name, [], [], [], [])
+            rebuilt: set[int] = set()
+            chunk = Chunk(self.source.name, [], [], [], [], {}, rebuilt)
             assert isinstance(chunk.records, list)
             size = 0
             while len(chunk) < CHUNK_ROWS and size < CHUNK_BYTES:
                 try:
-                    entry, self._first = self._first or next(self._records, None), None
+                    row, self._first = self._first or next(self._rows, None), None
                 except InputError as error:
                     failure = error
                     break
-                if entry is None:
+                if row is None:
                     break
-                raw, record, problem = entry
-                if record["type"] not in _ROW_TYPES:
-                    continue
+                raw, record, problem, cut = row
                 if problem is not None:
                     chunk.errors[len(chunk)] = problem
+                elif record["type"] not in _ROW_TYPES:
+                    continue
+                if cut:
+                    rebuilt.add(len(chunk))
                 chunk.raws.append(raw)
                 chunk.texts.append(record["text"] if problem is None and self.text_column is not None else None)
                 chunk.records.append(record)
@@ -83,78 +97,99 @@ class WarcReader(RowReader):
         if failure is not None:
             raise failure
 
-    def _framed(self) -> Iterator[tuple[bytes, Record, str | None]]:
-        """Yield the bytes of every record, its row, and why its text cannot be read."""
-        tee = _Tee(self.source)
-        iterator = _iterator(tee)
-        before: tuple[int, Record, str | None] | None = None
-        while True:
-            with self._library():
-                record = next(iterator, None)
-            if before is not None:
-                raw = tee.take(before[0], record.stream_pos if record is not None else None)
-                if record is None and not raw.endswith(_END):
-                    raise self._broken("the last record ends early (truncated file)")
-                yield raw, *before[1:]
-            if record is None:
-                return
-            before = (record.stream_pos, *self._row(record))
+    def _read(self) -> Iterator[tuple[bytes, Record, str | None, bool]]:
+        """Yield the bytes of every record, its row, why its text cannot be had, and whether its end is missing."""
+        for frame in Frames(self.source):
+            row: Record = dict.fromkeys(_COLUMNS)
+            problem = frame.problem
+            try:
+                try:
+                    self._fill(row, frame)
+                except _UnreadableError as error:
+                    problem = str(error)
+            except (KeyboardInterrupt, SystemExit, MissingExtraError):
+                raise
+            except BaseException as error:  # the libraries are in Rust: what they panic with is no Exception
+                problem = problem or f"a record that cannot be read ({_one_line(error)})"
+            yield frame.raw, row, problem, frame.cut
 
-    @contextmanager
-    def _library(self) -> Iterator[None]:
-        """Turn what the libraries raise over damaged data into one kind of error."""
-        try:
-            yield
-        except (InputError, MissingExtraError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # they are in Rust: what they panic with is no Exception
-            raise self._broken((str(error).splitlines() or [type(error).__name__])[0]) from error
+    def _fill(self, row: Record, frame: Frame) -> None:
+        """Fill a row from its record.
 
-    def _broken(self, detail: str) -> InputError:
-        return InputError(f"{self.source.name}: not readable as WARC ({detail}); fetch the file again")
-
-    def _row(self, record: Any) -> tuple[Record, str | None]:
-        header = record.headers.get
+        Raises:
+            _UnreadableError: its text cannot be had.
+        """
+        if not frame.head:
+            return
+        header = self._header(frame.raw[: frame.head])
         kind = header("WARC-Type")
-        row: Record = {
+        row |= {
             "url": header("WARC-Target-URI"),
             "record_id": header("WARC-Record-ID"),
             "date": header("WARC-Date"),
             "type": kind,
-            "text": None,
         }
+        if frame.problem is not None:
+            return
+        if kind is None or header("Content-Length").strip().lstrip("+0") != str(frame.length or ""):
+            raise _UnreadableError("a record whose header has no clear WARC-Type and Content-Length")
         if kind not in _ROW_TYPES:
-            return row, None
-        with self._library():
-            media = record.http_content_type if record.is_http else header("Content-Type")
-            charset = record.http_charset if record.is_http else None
-        media = (media or "").split(";")[0].strip().lower()
+            return
+        content = frame.raw[frame.head : frame.head + frame.length]
+        media, charset, http = header("Content-Type") or "", None, None
+        if media.lower().startswith("application/http"):
+            http = self._http(content)
+            media, charset = http.http_content_type or "", http.http_charset
+        media = media.split(";")[0].strip().lower()
         if media and not media.startswith("text/") and media != "application/xhtml+xml":
-            return row, None
-        content = self._content(record)
+            return
+        if http is not None:
+            content = self._body(http, len(content))
         if "html" in media:
-            with self._library():
-                row["text"] = _text_of_html(content, charset)
-            return row, None
+            try:
+                row["text"] = text_of_html(content, charset)
+            except ValueError as error:
+                raise _UnreadableError(str(error)) from error
+            return
+        known = codec_of(charset, content)
         try:
-            row["text"] = content.decode(charset or "utf-8")
+            row["text"] = content.decode(known or "utf-8")
         except UnicodeDecodeError as error:
-            return {**row, "text": content.decode(errors="replace")}, invalid_utf8(error)
-        except LookupError:  # a charset that nobody knows
-            row["text"] = content.decode(errors="replace")
-        return row, None
+            row["text"] = content.decode(known or "utf-8", errors="replace")
+            if known or not charset:
+                raise _UnreadableError(invalid_utf8(error)) from error
 
-    def _content(self, record: Any) -> bytes:
-        """Read a record's content, decoded: it can be longer than the record says, but not too long."""
-        step = max(1024, min(record.content_length, self.source.max_row_bytes)) + 1
+    def _header(self, head: bytes) -> Callable[[str], Any]:
+        """Return what looks up a field of a WARC header by its name."""
+        header = self._header_map()
+        header.parse(BytesIO(head if head.count(b"\n") == head.count(b"\r\n") else _LINE_END.sub(b"\r\n", head)))
+        return cast(Callable[[str], Any], header.get)
+
+    def _http(self, content: bytes) -> Any:
+        """Return a response as a record of its own, whose length is known to be right."""
+        record = self._record(_RESPONSE % len(content) + content + b"\r\n\r\n")
+        record.parse_http("all")
+        if content and not (record.http_headers.status_line or "").startswith("HTTP/"):
+            raise _UnreadableError("a response without an HTTP header")
+        return record
+
+    def _body(self, record: Any, length: int) -> bytes:
+        """Read the body of a response, decoded: it can be longer than the record, but not too long."""
+        limit = self.source.max_row_bytes
+        step = max(1024, length) + 1
         pieces: list[bytes] = []
         size = 0
-        with self._library():
-            while piece := record.reader.read(step):
+        try:
+            while size <= limit and (piece := record.reader.read(step)):
                 pieces.append(piece)
                 size += len(piece)
-                if size > self.source.max_row_bytes:
-                    raise self.source.too_long()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            named = (f"{name}: {record.http_headers.get(name)}" for name in _ENCODINGS if record.http_headers.get(name))
+            raise _UnreadableError(f"content that is not encoded as its header says ({_one_line(', '.join(named))})") from error
+        if size > limit:
+            raise _UnreadableError(f"content longer than {limit / 1_000_000:,.0f} MB once decoded; see --max-row-mb")
         return b"".join(pieces)
 
 
@@ -173,53 +208,16 @@ class WarcWriter(RowWriter):
             self.stream.write(raw)
 
 
-class _Tee:
-    """The bytes of a source as the library reads them, remembered from the start of the current record on."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._blocks = source.blocks()
-        self._held = bytearray()
-        self._start = 0  # offset of the first byte held
-        self._given = 0  # bytes handed to the library
-
-    def read(self, size: int = -1) -> bytes:
-        """Return at most ``size`` bytes, ``b""`` at the end."""
-        while len(self._held) + self._start == self._given:
-            block = next(self._blocks, None)
-            if block is None:
-                return b""
-            self._held += block
-            if len(self._held) > self._source.max_row_bytes + 8 * CHUNK_BYTES:
-                raise self._source.too_long()
-        at = self._given - self._start
-        piece = bytes(self._held[at : at + size] if size >= 0 else self._held[at:])
-        self._given += len(piece)
-        return piece
-
-    def tell(self) -> int:
-        """Return how many bytes were read."""
-        return self._given
-
-    def take(self, start: int, end: int | None) -> bytes:
-        """Return the bytes from one offset to another (or to the last one read) and forget them."""
-        stop = self._given if end is None else end
-        taken = bytes(self._held[start - self._start : stop - self._start])
-        del self._held[: stop - self._start]
-        self._start = stop
-        return taken
+class _UnreadableError(Exception):
+    """Why the text of a record cannot be had, in a few words."""
 
 
-def _iterator(tee: _Tee) -> Iterator[Any]:
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())[:100] or type(value).__name__
+
+
+def _library() -> tuple[Callable[[], Any], Callable[[bytes], Any]]:
     with needs_extra("warc", "WARC needs two more packages"):
-        from fastwarc.warc import ArchiveIterator
-    stream: Any = tee  # it is read and told, nothing else
-    return iter(ArchiveIterator(stream, parse_http=True, auto_decode="all", stream_detect=False))
-
-
-def _text_of_html(content: bytes, charset: str | None) -> str:
-    from resiliparse.extract.html2text import extract_plain_text
-    from resiliparse.parse.encoding import bytes_to_str, detect_encoding
-
-    html = bytes_to_str(content, charset or detect_encoding(content) or "utf-8")
-    return str(extract_plain_text(html, main_content=True, preserve_formatting=True))
+        import resiliparse.parse.encoding  # noqa: F401
+        from fastwarc.warc import HeaderMap, WarcRecord
+    return HeaderMap, WarcRecord.from_bytes
