@@ -8,14 +8,16 @@ import pkgutil
 import re
 import re._parser
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 import mtdetect
 from mtdetect.detector import Detector
-from mtdetect.formats import open_rows
+from mtdetect.errors import InputError
+from mtdetect.formats import Chunk, open_rows
 from mtdetect.formats.base import unique_names
 from mtdetect.text import normalise, normalise_aligned, split_sentences
 
@@ -164,3 +166,82 @@ def test_rows_are_read_in_linear_time(format: str, unit: bytes) -> None:
 def test_names_of_columns_are_made_distinct_in_linear_time() -> None:
     assert_linear(unique_names, lambda size: ["a"] * size, 10_000)
     assert_linear(unique_names, lambda size: [f"a_{i}" for i in range(size)] + ["a"] * size, 10_000)
+
+
+PAGES: dict[str, Callable[[int], str]] = {
+    "nested tags": lambda n: "<div>" * n,
+    "nested and closed": lambda n: "<div>" * n + "</div>" * n,
+    "nested a few hundred at a time": lambda n: ("<div>" * 300 + "</div>" * 300) * (n // 300),
+    "nested paragraphs": lambda n: "<div><p>" * n,
+    "nested tables": lambda n: "<table><tr><td>x" * n,
+    "nested inline elements": lambda n: "<b><i>x" * n,
+    "other end tags": lambda n: "<b></i>" * n,
+    "inline elements to open again": lambda n: "<p>" + "".join(f"<b a={i}>" for i in range(n)) + "<p>x" * n,
+    "end tags in comments": lambda n: "<article><!-- </article> -->" * n,
+    "end tags in attributes": lambda n: "<article><p a='</article>'></p>" * n,
+    "end tags in scripts": lambda n: "<article><script><!--<script></script></article></script>" * n,
+    "ends of tags that the start of another closed": lambda n: "<p><article></p>" * n,
+    "left SVG": lambda n: "<svg><p></p><article/></svg>" * n,
+    "many tag names": lambda n: "".join(f"<x{i}>" for i in range(n)),
+    "many attributes": lambda n: "<p " + " ".join(f"a{i}=1" for i in range(n)) + ">x",
+    "many attributes of the body": lambda n: "".join(f"<body a{i}=1>" for i in range(n)),
+    "one list of options": lambda n: "<select>" + "<option>x" * n,
+    "many lists of options": lambda n: "<select><option>x</select>" * n,
+    "unclosed <": lambda n: "<" * n,
+    "unclosed tags": lambda n: "<a" * n,
+    "unclosed comments": lambda n: "<!--" * n,
+    "unclosed quotes": lambda n: "<a b='" * n + '<a b="' * n,
+    "comments": lambda n: "<!-- x -->" * n,
+    "entities": lambda n: "&amp;&ampx&#x41;" * n,
+    "scripts": lambda n: "<script>x < y</script>" * n,
+    "unclosed scripts": lambda n: "<script><!--" * n,
+    "paragraphs": lambda n: "<p>She closed the door." * n,
+    "lists": lambda n: "<ul><li>one<li>two</ul>" * n,
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_read_in_linear_time(name: str) -> None:
+    pytest.importorskip("fastwarc")
+
+    def archive(size: int) -> bytes:
+        http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + PAGES[name](size).encode()
+        head = (
+            f"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: {len(http)}\r\n\r\n"
+        )
+        return head.encode() + http + b"\r\n\r\n"
+
+    start = time.process_time()
+    data = archive(100_000)
+    read("warc")(data)
+    assert time.process_time() - start < 1 + 2 * len(data) / 1_000_000  # seconds a megabyte, on a slow machine
+    assert_linear(read("warc"), archive, 12_000)
+    for size in (250, 500, 1000, 2000, 4000):  # whatever is taken is taken within the bound
+        start = time.process_time()
+        data = archive(size)
+        read("warc")(data)
+        assert time.process_time() - start < 0.2 + 2 * len(data) / 1_000_000
+
+
+def test_archives_are_read_in_linear_time() -> None:
+    pytest.importorskip("fastwarc")
+    for unit in (
+        b"WARC/1.0\r\na: b\r\n",
+        b"WARC/1.0\r\na: b\r\n\r\n",
+        b"WARC/1.0\r\nContent-Length: 60000000\r\n\r\n\r\n\r\n",
+        b"\nWARC/1.",
+        b"\r\n",
+        b"a\n\n",
+    ):
+        assert_linear(
+            lambda data: list(fallible(open_rows(None, "warc", None, stream=io.BytesIO(data)))),
+            lambda size, unit=unit: (
+                b"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 0\r\n\r\n\r\n\r\n" + unit * (size // len(unit))
+            ),
+            100_000,
+        )
+
+
+def fallible(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    with suppress(InputError):
+        yield from chunks

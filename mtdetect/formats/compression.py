@@ -84,23 +84,24 @@ def decompressed(
     magic = next(magic for magic, known in _MAGIC.items() if known == kind)
     damage: str | None = None
     notes: list[str] | None = None
-    fresh, searching, tail = True, False, b""  # whether the data at hand begins a member, or may hold the next one
+    searching = False  # for the next member
+    last, begins = b"", True  # the bytes taken last, and whether the member begins with them
     for piece in _pieces(head, stream, _PIECE[kind]):
-        data = tail + piece
-        tail = b""
+        data = piece
         while data:
             if searching:
+                data = last + data
                 at = data.find(magic)
                 if at < 0:
-                    tail = data[1 - len(magic) :]
+                    last = data[1 - len(magic) :]
                     break
                 data, searching = data[at:], False
-                decoder, fresh = make(), True
+                decoder, last, begins = make(), b"", True
             elif decoder.eof:  # another member follows, or zero padding, which gzip and xz allow
                 data = data.lstrip(b"\0")
                 if not data:
                     break
-                decoder, fresh = make(), True
+                decoder, last, begins = make(), b"", True
             try:
                 out = decoder.decompress(data)
             except errors as error:
@@ -108,15 +109,15 @@ def decompressed(
                 notes = skipped()
                 if notes is None:
                     raise InputError(f"{name}: {damage}; {_AGAIN}") from error
-                data, searching = data[fresh:], True
+                data, last, searching = (last + data)[begins:], b"", True  # damage is often seen only later
                 continue
             if out:
                 if damage is not None and notes is not None:  # the next member
                     notes.append(damage)
                     damage = None
                 yield out
-            fresh = False
-            data = decoder.unused_data if decoder.eof else b""
+            begins = begins and not last
+            last, data = data, decoder.unused_data if decoder.eof else b""
     if damage is not None:
         raise InputError(f"{name}: {damage}; {_AGAIN}")
     if not decoder.eof:

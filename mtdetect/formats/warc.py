@@ -138,13 +138,16 @@ class WarcReader(RowReader):
         content = frame.raw[frame.head : frame.head + frame.length]
         media, charset, http = header("Content-Type") or "", None, None
         if media.lower().startswith("application/http"):
-            http = self._http(content)
+            http = self._record(_RESPONSE % len(content) + content + b"\r\n\r\n")
+            http.parse_http("none")
+            if content and not (http.http_headers.status_line or "").startswith("HTTP/"):
+                raise _UnreadableError("a response without an HTTP header")
             media, charset = http.http_content_type or "", http.http_charset
         media = media.split(";")[0].strip().lower()
         if media and not media.startswith("text/") and media != "application/xhtml+xml":
             return
         if http is not None:
-            content = self._body(http, len(content))
+            content = self._body(http, content)
         if "html" in media:
             try:
                 row["text"] = text_of_html(content, charset)
@@ -165,29 +168,25 @@ class WarcReader(RowReader):
         header.parse(BytesIO(head if head.count(b"\n") == head.count(b"\r\n") else _LINE_END.sub(b"\r\n", head)))
         return cast(Callable[[str], Any], header.get)
 
-    def _http(self, content: bytes) -> Any:
-        """Return a response as a record of its own, whose length is known to be right."""
-        record = self._record(_RESPONSE % len(content) + content + b"\r\n\r\n")
-        record.parse_http("all")
-        if content and not (record.http_headers.status_line or "").startswith("HTTP/"):
-            raise _UnreadableError("a response without an HTTP header")
-        return record
-
-    def _body(self, record: Any, length: int) -> bytes:
-        """Read the body of a response, decoded: it can be longer than the record, but not too long."""
+    def _body(self, http: Any, content: bytes) -> bytes:
+        """Return the body of a response, decoded: it can be longer than the record, but not too long."""
         limit = self.source.max_row_bytes
-        step = max(1024, length) + 1
+        encodings = [f"{name}: {value}" for name in _ENCODINGS if (value := http.http_headers.get(name))]
+        if encodings:
+            http = self._record(_RESPONSE % len(content) + content + b"\r\n\r\n")
         pieces: list[bytes] = []
         size = 0
         try:
-            while size <= limit and (piece := record.reader.read(step)):
+            if encodings:
+                http.parse_http("all")
+            while size <= limit and (piece := http.reader.read(max(1024, len(content)) + 1)):
                 pieces.append(piece)
                 size += len(piece)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            named = (f"{name}: {record.http_headers.get(name)}" for name in _ENCODINGS if record.http_headers.get(name))
-            raise _UnreadableError(f"content that is not encoded as its header says ({_one_line(', '.join(named))})") from error
+            said = _one_line(", ".join(encodings))
+            raise _UnreadableError(f"content that is not encoded as its header says ({said})") from error
         if size > limit:
             raise _UnreadableError(f"content longer than {limit / 1_000_000:,.0f} MB once decoded; see --max-row-mb")
         return b"".join(pieces)
