@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -94,6 +96,63 @@ def _warc(rows: Sequence[tuple[str, object]]) -> bytes:
     return b"".join(records)
 
 
+CHARSETS = (
+    "", "utf-8", "utf8mb4", "none", "unicode", "x-sjis", "iso-8859-8-i", "hex", "undefined", "UTF-8,text/html",
+    "utf-16", "windows-1251", '"',
+)  # fmt: skip
+ENCODINGS = ("", "gzip", "br", "deflate", "zstd", "gzip, gzip", "identity", "x")
+TAGS = (
+    "<div>", "</div>", "<p>", "</p>", "<b a=1>", "<i>", "</b>", "<a href='x'>", "<table>", "<tr>", "<td>", "<ul><li>",
+    "<select>", "<option>", "<svg>", "<path/>", "</svg>", "<script>", "</script>", "<!--", "-->", "<![CDATA[", "]]>",
+    "<", "<a b='", "<article>", "<style>", "<title>", "<meta charset=x-sjis>", "&amp;", "&", "<template>", "<br>",
+)  # fmt: skip
+
+
+def _response(charset: str, encoding: str, encoded: bool, chunked: int, html: bool, body: str, length: int) -> bytes:
+    """Return a record of a response: encoded as it says or not, as long as it says or not."""
+    data = body.encode("utf-8", "replace")
+    if encoded:
+        data = {"gzip": gzip.compress, "deflate": zlib.compress}.get(encoding, bytes)(data)
+    if chunked == 2:
+        data = b"%x\r\n" % len(data) + data + b"\r\n0\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/{'html' if html else 'plain'}; charset={charset}\r\n"
+    head += f"Content-Encoding: {encoding}\r\n" if encoding else ""
+    head += "Transfer-Encoding: chunked\r\n\r\n" if chunked else "\r\n"
+    block = head.encode() + data
+    record = "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:1>\r\nWARC-Target-URI: http://a.b/\r\n"
+    record += "WARC-Date: 2026-01-01T00:00:00Z\r\nContent-Type: application/http; msgtype=response\r\n"
+    return f"{record}Content-Length: {len(block) + length}\r\n\r\n".encode() + block + b"\r\n\r\n"
+
+
+def _pages(records: Sequence[bytes], members: int) -> bytes:
+    """Return an archive of records, each a gzip member of its own, one of them damaged, or plain."""
+    if members == 0:
+        return b"".join(records)
+    packed = [gzip.compress(record, 1) for record in records]
+    if members == 2 and len(packed) > 1:
+        packed[1] = packed[1][: len(packed[1]) // 2]
+    return b"".join(packed)
+
+
+markup = st.lists(
+    st.sampled_from(TAGS)
+    | word
+    | odd
+    | st.builds(lambda tag, times: tag * times, st.sampled_from(TAGS), st.integers(2, 400)),
+    max_size=12,
+).map("".join)
+response = st.builds(
+    _response,
+    st.sampled_from(CHARSETS),
+    st.sampled_from(("", "", *ENCODINGS)),
+    st.booleans(),
+    st.sampled_from((0, 0, 1, 2)),
+    st.booleans() | st.just(True),
+    markup,
+    st.sampled_from((0, 0, 0, -3, 7, 10**18)),
+)
+pages = st.builds(_pages, st.lists(response, min_size=1, max_size=4), st.sampled_from((0, 0, 1, 2)))
+
 rows = st.lists(st.tuples(cell, value), max_size=12)
 line_end = st.sampled_from(("\n", "\r\n", "\r"))
 content = st.one_of(
@@ -102,6 +161,7 @@ content = st.one_of(
     st.builds(_tsv, rows, line_end),
     st.builds(_parquet, rows),
     st.builds(_warc, rows),
+    pages,
     st.lists(cell, max_size=20).map(lambda lines: "\n".join(lines).encode("utf-8", "replace")),
     st.lists(
         st.sampled_from(('"', "a", ",", "\n", "\r", '","', '""', "text", "{", "}", "[", ":", "\\", "\t")), max_size=60
@@ -168,9 +228,29 @@ def file_seeds() -> list[bytes]:
         _parquet(rows),
         _warc(rows),
     )
+    return (
+        [
+            bytes((format, compression, 0)) + body
+            for body in bodies
+            for format in range(len(FORMAT_NAMES))
+            for compression in range(len(COMPRESSIONS))
+        ]
+        + [bytes((0, 0, 0)) + pack(b"text\nthe cat sat on the mat\n") for pack in COMPRESSIONS]
+        + _page_seeds()
+    )
+
+
+def _page_seeds() -> list[bytes]:
+    """Return archives of pages: every charset and every encoding, plain and as gzip members."""
+    page = "<html><head><title>x</title></head><body><p>The cat sat on the mat.</p></body></html>"
+    kinds = [(charset, "", True, 0, html, page, 0) for charset in CHARSETS for html in (True, False)]
+    kinds += [("utf-8", name, encoded, 0, True, page, 0) for name in ENCODINGS for encoded in (True, False)]
+    kinds += [("utf-8", "", True, chunked, True, page, 0) for chunked in (1, 2)]
+    kinds += [("utf-8", "", True, 0, True, page, length) for length in (-3, 7, 10**18)]
+    kinds += [("utf-8", "", True, 0, True, tag * 40, 0) for tag in TAGS]
+    warc = bytes((FORMAT_NAMES.index("warc"), 0, 0))
     return [
-        bytes((format, compression, 0)) + body
-        for body in bodies
-        for format in range(len(FORMAT_NAMES))
-        for compression in range(len(COMPRESSIONS))
-    ] + [bytes((0, 0, 0)) + pack(b"text\nthe cat sat on the mat\n") for pack in COMPRESSIONS]
+        warc + _pages([_response(*kind), _response("utf-8", "", True, 0, True, page, 0)] * 2, members)
+        for at, kind in enumerate(kinds)
+        for members in ((0, 1, 2) if at % 9 == 0 else (0,))
+    ]
