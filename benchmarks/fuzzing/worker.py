@@ -68,10 +68,10 @@ def main() -> None:
     if engine == "coverage":
         import atheris
 
-        with atheris.instrument_imports(include=["mtdetect"]):
-            from fuzzing.targets import TARGETS
-    else:
-        from fuzzing.targets import TARGETS
+        # To the end: what is imported only when it is needed is followed too.
+        atheris.instrument_imports(include=["mtdetect"]).__enter__()
+    from fuzzing.targets import TARGETS
+
     target = TARGETS[target_name]
     target.check(target.seeds()[0])  # imports and the model are not the first input's fault
     seen: set[tuple[str, ...]] = set()
