@@ -250,7 +250,9 @@ _target = st.sampled_from(
     (*POSTS, *GETS, "*", "//x", "/v1/score/", "/%ff%0a", "/health%0a", "/../..", "/?" + "a" * 300)
 )
 _free = st.builds(
-    lambda method, target, headers, body: "\n".join([f"{method} {target}", *headers, "\n"]).encode() + body,
+    lambda method, target, headers, body: (
+        "\n".join([f"{method} {target}", *headers, "\n"]).encode("utf-8", "replace") + body
+    ),
     st.sampled_from(("GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "QUERY", "")),
     _target, st.lists(_header, max_size=4), _body,
 )  # fmt: skip
