@@ -10,13 +10,20 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 
+from mtdetect.errors import InputError
+from mtdetect.formats import open_rows
+
 MB = 1_000_000
 LIMIT = 450 * MB
 """Address space of the reading process; reading rows of 64 MB at most has to do with that."""
+
+PARQUET_LIMIT = 1400 * MB
+"""The same with pyarrow, which takes hold of more than it uses."""
 
 READ = """
 import resource, sys
@@ -26,9 +33,9 @@ from mtdetect.errors import InputError
 from mtdetect.formats import open_rows
 rows = longest = 0
 try:
-    for chunk in open_rows(Path(sys.argv[1]), sys.argv[3], None):
+    for chunk in open_rows(Path(sys.argv[1]), sys.argv[3], *(() if sys.argv[3] in ("parquet", "warc") else (None,))):
         rows += len(chunk)
-        longest = max(longest, *map(len, chunk.raws))
+        longest = max([longest, *map(len, chunk.raws), *(len(text or "") for text in chunk.texts)])
 except InputError as error:
     print(error)
 print(rows, longest)
@@ -37,8 +44,8 @@ print(rows, longest)
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits address space")
 
 
-def read(path: Path, format: str = "txt") -> list[str]:
-    command = [sys.executable, "-c", READ, str(path), str(LIMIT), format]
+def read(path: Path, format: str = "txt", limit: int = LIMIT) -> list[str]:
+    command = [sys.executable, "-c", READ, str(path), str(limit), format]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0, done.stderr
@@ -78,12 +85,116 @@ def test_a_bomb_without_line_ends_is_refused(
     assert counts == "0 0"
 
 
-@pytest.mark.parametrize(("pack", "suffix"), BOMBS[:2], ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(("pack", "suffix"), BOMBS, ids=lambda value: getattr(value, "__name__", value))
 def test_a_bomb_of_rows_is_streamed(tmp_path: Path, pack: Callable[[bytes, int], bytes], suffix: str) -> None:
     path = tmp_path / f"bomb{suffix}"
     path.write_bytes(pack(b"a" * (4 * MB - 1) + b"\n", 150))
     assert path.stat().st_size < 4 * MB
     assert read(path) == [f"150 {4 * MB}"]
+
+
+def parquet(path: Path, column: Any, **options: Any) -> Path:
+    pyarrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    more = {"use_dictionary": False, "write_statistics": False, "compression": "zstd", **options}
+    pyarrow.parquet.write_table(pyarrow.table({"text": column(pyarrow)}), path, **more)
+    return path
+
+
+def one_value_for_all_rows(arrow: Any) -> Any:
+    """Values that stand in the file once, as a dictionary that the rows refer to."""
+    return arrow.DictionaryArray.from_arrays(arrow.array([0] * 6000, "int32"), ["a" * MB])
+
+
+def begins_of_the_row_before(arrow: Any) -> Any:
+    return arrow.array(["a" * MB + str(i) for i in range(1000)])
+
+
+WHOLE = {"dictionary_pagesize_limit": 1 << 30, "data_page_size": 1 << 30}
+PARQUET_BOMBS = {
+    "dictionary": (one_value_for_all_rows, {"use_dictionary": True}, 6000),
+    "dictionary of plain text": (lambda arrow: arrow.array(["a" * MB] * 1500), {"use_dictionary": True, **WHOLE}, 1500),
+    "prefixes": (begins_of_the_row_before, {"column_encoding": {"text": "DELTA_BYTE_ARRAY"}, **WHOLE}, 1000),
+    "rows of one text in many": (
+        lambda arrow: arrow.array([None] * 200_000 + ["a" * 4 * MB] * 400, "large_string"),
+        {"write_batch_size": 1, "data_page_size": 1000},
+        200_400,
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", PARQUET_BOMBS)
+def test_a_parquet_bomb_of_rows_is_streamed(tmp_path: Path, bomb: str) -> None:
+    column, options, rows = PARQUET_BOMBS[bomb]
+    path = parquet(tmp_path / "bomb.parquet", column, **options)
+    assert path.stat().st_size < MB // 5
+    counts = read(path, "parquet", PARQUET_LIMIT)[-1]
+    assert counts.split()[0] == str(rows)
+
+
+@pytest.mark.parametrize("text", [600 * MB, 4 * MB], ids=["one text", "one page of texts"])
+def test_a_parquet_page_that_unpacks_to_very_much_is_refused(tmp_path: Path, text: int) -> None:
+    texts = ["a" * text] * (600 * MB // text)
+    path = parquet(tmp_path / "bomb.parquet", lambda arrow: arrow.array(texts, "large_string"))
+    assert path.stat().st_size < MB // 5
+    error, counts = read(path, "parquet", PARQUET_LIMIT)
+    assert "unpack to 600,000" in error
+    assert "--max-row-mb" in error
+    assert counts == "0 0"
+
+
+def test_rows_before_a_parquet_bomb_come_out(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    options = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
+    with parquet.ParquetWriter(
+        tmp_path / "bomb.parquet", pyarrow.schema([("two\nlines", "large_string")]), **options
+    ) as out:
+        for text in ("It was said.", "a" * 100 * MB):
+            out.write_table(pyarrow.table({"two\nlines": pyarrow.array([text] * 3, "large_string")}))
+    reader = open_rows(tmp_path / "bomb.parquet", text_column="two\nlines")
+    chunks = iter(reader)
+    assert next(chunks).texts == ["It was said."] * 3
+    with pytest.raises(InputError, match=r"two\?lines unpack to 300,000"):
+        next(chunks)
+
+
+def record(kind: str, content: bytes, media: str = "text/plain") -> bytes:
+    head = f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:0>\r\nContent-Type: {media}\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content + b"\r\n\r\n"
+
+
+def packed_page(piece: bytes, times: int) -> bytes:
+    """A page that its server packed, in a record that is packed again."""
+    body = gzip.compress(piece, 9) * times
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n"
+    return gzip.compress(record("response", head + body, "application/http; msgtype=response"))
+
+
+def endless_begin(piece: bytes, times: int) -> bytes:
+    return gzip.compress(record("warcinfo", piece), 9) * times
+
+
+def one_record(piece: bytes, times: int) -> bytes:
+    return gzip.compress(record("conversion", piece * times), 1)
+
+
+@pytest.mark.parametrize("pack", [packed_page, endless_begin, one_record])
+def test_an_archive_that_is_a_bomb_is_refused(tmp_path: Path, pack: Callable[[bytes, int], bytes]) -> None:
+    pytest.importorskip("fastwarc")
+    path = tmp_path / "bomb.warc.gz"
+    path.write_bytes(pack(b"a" * (4 * MB), 150))
+    assert path.stat().st_size < 4 * MB
+    error, counts = read(path, "warc")
+    assert "longer than 64 MB" in error
+    assert counts == "0 0"
+
+
+def test_an_archive_that_is_a_bomb_of_records_is_streamed(tmp_path: Path) -> None:
+    pytest.importorskip("fastwarc")
+    path = tmp_path / "bomb.warc.gz"
+    path.write_bytes(gzip.compress(record("conversion", b"a" * (4 * MB)), 9) * 150)
+    assert read(path, "warc")[-1].startswith("150 ")
 
 
 def test_an_xz_dictionary_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:

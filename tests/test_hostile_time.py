@@ -163,6 +163,24 @@ def test_rows_are_read_in_linear_time(format: str, unit: bytes) -> None:
     assert_linear(read(format), lambda size: b"text\n" + unit * (size // len(unit)), 60_000)
 
 
+@pytest.mark.parametrize(
+    "unit", ["<div>", "<b>", "<p>", "<table><tr><td>", "<i><div>", "&amp;", "<", "<br>", "<x y=z>"]
+)
+def test_pages_of_an_archive_are_read_in_linear_time(unit: str) -> None:
+    pytest.importorskip("fastwarc")
+
+    def page(size: int) -> bytes:
+        html = "<html><body>" + unit * (size // len(unit)) + "<p>It was said.</p>"
+        head = "WARC/1.0\r\nWARC-Type: resource\r\nContent-Type: text/html\r\nContent-Length: "
+        return f"{head}{len(html)}\r\n\r\n{html}\r\n\r\n".encode()
+
+    def read_page(data: bytes) -> None:
+        (chunk,) = open_rows(None, "warc", stream=io.BytesIO(data))
+        assert chunk.texts
+
+    assert_linear(read_page, page, 40_000)
+
+
 def test_names_of_columns_are_made_distinct_in_linear_time() -> None:
     assert_linear(unique_names, lambda size: ["a"] * size, 10_000)
     assert_linear(unique_names, lambda size: [f"a_{i}" for i in range(size)] + ["a"] * size, 10_000)

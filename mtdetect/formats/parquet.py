@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtdetect.errors import InputError, MissingExtraError
-from mtdetect.formats.base import Chunk, Record, RowReader, unique_names
+from mtdetect.formats.base import Chunk, Record, RowReader, shown_names, unique_names
+from mtdetect.formats.parquet_pages import rows_at_a_time
 from mtdetect.formats.source import CHUNK_ROWS, Source
 from mtdetect.formats.txt import invalid_utf8
 
@@ -36,44 +37,82 @@ class ParquetReader(RowReader):
         arrow = load_pyarrow(source.name)
         if source.compressed:
             raise InputError(f"{source.name}: Parquet is compressed inside; decompress this file first")
-        self._spooled: BinaryIO | None = None
         if source.path is None or source.size is None:  # a pipe: Parquet is read from its end
-            self._spooled = tempfile.TemporaryFile()  # noqa: SIM115  closed with the reader
+            self._bytes: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  closed with the reader
             for block in source.blocks():
-                self._spooled.write(block)
-            self._spooled.seek(0)
+                self._bytes.write(block)
+            place: Any = self._bytes
+        else:
+            self._bytes, place = source.path.open("rb"), source.path
         try:
-            self._file = arrow.parquet.ParquetFile(
-                self._spooled or source.path, pre_buffer=False, buffer_size=1024 * 1024
-            )
+            self._file = arrow.parquet.ParquetFile(place, pre_buffer=False, buffer_size=1024 * 1024)
             schema = self._file.schema_arrow
-        except (arrow.ArrowException, OSError) as error:
+            self.columns = unique_names(schema.names)
+        except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(0, error) from error
         self._read = 0
-        self.columns = unique_names(schema.names)
         self._steps = self._steps_to_text(schema)
-        codec = "NONE"
-        if self._file.num_row_groups and schema.names:
-            codec = self._file.metadata.row_group(0).column(0).compression
-        self.preamble = bytes(schema.with_metadata({**(schema.metadata or {}), CODEC: codec.encode()}).serialize())
+        self._shared = any(arrow.types.is_dictionary(field.type) for field in schema)  # takes more than it seems
+        metadata = {**(schema.metadata or {}), CODEC: self._codec().encode()}
+        self.preamble = bytes(schema.with_metadata(metadata).serialize())
 
     def __iter__(self) -> Iterator[Chunk]:
         """Yield chunks; a text that is no UTF-8 carries an error."""
         arrow = load_pyarrow(self.source.name)
-        batches = self._file.iter_batches(batch_size=self._batch_rows(), use_threads=False)
+        batches = self._batches()
         while True:
             try:
                 batch = next(batches, None)
+                if batch is None:
+                    return
+                texts, errors = self._texts(batch)
             except (arrow.ArrowException, OSError) as error:
                 raise self._unreadable(self._read, error) from error
-            if batch is None:
-                return
-            texts, errors = self._texts(batch)
             rows = range(self._read + 1, self._read + 1 + len(batch))
             self._read += len(batch)
             assert self.columns is not None
             records = ArrowRecords(batch, self.columns)
             yield ArrowChunk(self.source.name, rows, [b""] * len(batch), texts, records, errors, (), batch)
+
+    def _batches(self) -> Iterator[pyarrow.RecordBatch]:
+        """Yield the rows in batches, of row groups that were looked at before they are unpacked."""
+        metadata, most = self._file.metadata, self._batch_rows()
+        groups, rows, size, failure = list[int](), 0, most, None
+        for group in range(metadata.num_row_groups):
+            try:
+                fit = self._fitting(group)
+            except InputError as error:
+                failure = error
+            else:
+                groups, rows, size = [*groups, group], rows + metadata.row_group(group).num_rows, min(size, fit)
+                if rows < most and group < metadata.num_row_groups - 1:  # small groups are read together
+                    continue
+            batches = self._file.iter_batches(size, row_groups=groups, use_threads=False)
+            yield from batches if self._shared else self._joined(batches, most)
+            if failure is not None:
+                raise failure
+            groups, rows, size = [], 0, most
+
+    def _joined(self, batches: Iterator[pyarrow.RecordBatch], most: int) -> Iterator[pyarrow.RecordBatch]:
+        """Yield small batches together, up to so many rows; what comes before damage too."""
+        arrow = load_pyarrow(self.source.name)
+        parts: list[pyarrow.RecordBatch] = []
+        rows = size = 0
+        failure: Exception | None = None
+        while True:
+            try:
+                batch = next(batches, None)
+            except (arrow.ArrowException, OSError) as error:
+                batch, failure = None, error
+            if parts and (batch is None or rows + len(batch) > most or size + batch.nbytes > _BATCH_BYTES):
+                yield from arrow.Table.from_batches(parts).combine_chunks().to_batches() if parts[1:] else parts
+                parts, rows, size = [], 0, 0
+            if failure is not None:
+                raise failure
+            if batch is None:
+                return
+            parts.append(batch)
+            rows, size = rows + len(batch), size + batch.nbytes
 
     @property
     def consumed(self) -> int:
@@ -84,14 +123,29 @@ class ParquetReader(RowReader):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-        if self._spooled is not None:
-            self._spooled.close()
+        self._bytes.close()
         super().close()
 
     def _unreadable(self, row: int, error: Exception) -> InputError:
         detail = (str(error).splitlines() or ["damaged"])[0]
         place = f", after row {row}" if row else ""
         return InputError(f"{self.source.name}{place}: not readable as Parquet ({detail}); check the file")
+
+    def _codec(self) -> str:
+        """Return the compression of the first column, NONE where there is none that pyarrow knows."""
+        arrow = load_pyarrow(self.source.name)
+        if not self._file.num_row_groups or not self.columns:
+            return "NONE"
+        column = self._file.metadata.row_group(0).column(0)
+        try:  # to read a value: asked about a codec that it does not know, pyarrow ends the process
+            self._fitting(0)
+            next(self._file.iter_batches(1, row_groups=[0], columns=[column.path_in_schema], use_threads=False), None)
+        except (InputError, arrow.ArrowException, OSError):
+            return "NONE"
+        return str(column.compression)
+
+    def _fitting(self, group: int) -> int:
+        return rows_at_a_time(self.source.name, self._bytes, self._file, group, self.source.max_row_bytes)
 
     def _batch_rows(self) -> int:
         metadata = self._file.metadata
@@ -122,8 +176,9 @@ class ParquetReader(RowReader):
                 value = kind.value_type if types.is_dictionary(kind) else kind
                 if is_text(types, value):
                     return [position, *inner]
-                raise InputError(f'{self.source.name}: "{column}" is {kind}, not text; name it with --text-column')
-        shown = ", ".join(self.columns[:12])
+                one_line = " ".join(str(kind).splitlines())
+                raise InputError(f'{self.source.name}: "{column}" is {one_line}, not text; name it with --text-column')
+        shown = shown_names(self.columns)
         raise InputError(f'{self.source.name}: no column "{column}" (columns: {shown}); name it with --text-column')
 
     def _texts(self, batch: pyarrow.RecordBatch) -> tuple[list[str | None], dict[int, str]]:

@@ -52,6 +52,8 @@ class WarcReader(RowReader):
         try:
             while (row := next(self._rows, None)) is not None and row[1]["type"] == "warcinfo" and row[2] is None:
                 self.preamble += row[0]
+                if len(self.preamble) > source.max_row_bytes:
+                    raise source.too_long()
             self._first = row
         except InputError as error:
             if not source.head.startswith(b"WARC/"):
