@@ -74,14 +74,22 @@ def _tsv(rows: Sequence[tuple[str, object]], end: str) -> bytes:
     return ("id\ttext" + end + end.join(f"{other}\t{text}" for text, other in rows)).encode("utf-8", "replace")
 
 
-def _parquet(rows: Sequence[tuple[str, object]]) -> bytes:
+def _parquet(rows: Sequence[tuple[str, object]], name: str = "text", kind: str = "string") -> bytes:
     import pyarrow
     import pyarrow.parquet
 
     texts = [text.encode("utf-8", "replace").decode() for text, _ in rows]
-    table = pyarrow.table({"id": [ascii(other) for _, other in rows], "text": pyarrow.array(texts, pyarrow.string())})
+    column = pyarrow.array(texts, pyarrow.string())
+    if kind == "dictionary":
+        column = column.dictionary_encode()
+    elif kind == "struct":
+        column = pyarrow.StructArray.from_arrays([column], [name])
+    elif kind == "list":
+        column = pyarrow.array([[text] * (at % 3) for at, text in enumerate(texts)], pyarrow.list_(pyarrow.string()))
+    table = pyarrow.table({"id": [ascii(other) for _, other in rows], name: column})
     out = io.BytesIO()
-    pyarrow.parquet.write_table(table, out)
+    encoding = {name: "DELTA_BYTE_ARRAY"} if kind == "delta" else None
+    pyarrow.parquet.write_table(table, out, use_dictionary=kind != "delta", column_encoding=encoding)
     return out.getvalue()
 
 
@@ -159,7 +167,12 @@ content = st.one_of(
     st.builds(_jsonl, rows, st.booleans()),
     st.builds(_csv, rows, line_end),
     st.builds(_tsv, rows, line_end),
-    st.builds(_parquet, rows),
+    st.builds(
+        _parquet,
+        rows,
+        st.sampled_from(("text", "text", "te\nxt", "")),
+        st.sampled_from(("string", "dictionary", "struct", "list", "delta")),
+    ),
     st.builds(_warc, rows),
     pages,
     st.lists(cell, max_size=20).map(lambda lines: "\n".join(lines).encode("utf-8", "replace")),
@@ -226,6 +239,7 @@ def file_seeds() -> list[bytes]:
         "\n".join(lines).encode("utf-8", "replace"),
         b"text\n",
         _parquet(rows),
+        _parquet(rows, kind="delta"),
         _warc(rows),
     )
     return (
