@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtdetect.errors import InputError, MissingExtraError
 from mtdetect.formats.base import Chunk, Record, RowReader, shown_names, unique_names
-from mtdetect.formats.parquet_pages import rows_at_a_time
+from mtdetect.formats.parquet_layout import row_groups, rows_at_a_time
 from mtdetect.formats.source import CHUNK_ROWS, Source
 from mtdetect.formats.txt import invalid_utf8
 
@@ -48,12 +48,14 @@ class ParquetReader(RowReader):
             self._file = arrow.parquet.ParquetFile(place, pre_buffer=False, buffer_size=1024 * 1024)
             schema = self._file.schema_arrow
             self.columns = unique_names(schema.names)
-        except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
+            self._groups = row_groups(self._bytes, source.max_row_bytes)
+        except (arrow.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(0, error) from error
         self._read = 0
         self._steps = self._steps_to_text(schema)
         self._shared = any(arrow.types.is_dictionary(field.type) for field in schema)  # takes more than it seems
-        metadata = {**(schema.metadata or {}), CODEC: self._codec().encode()}
+        codec = self._groups[0].codec if self._groups else "NONE"
+        metadata = {**(schema.metadata or {}), CODEC: codec.encode()}
         self.preamble = bytes(schema.with_metadata(metadata).serialize())
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -76,22 +78,22 @@ class ParquetReader(RowReader):
 
     def _batches(self) -> Iterator[pyarrow.RecordBatch]:
         """Yield the rows in batches, of row groups that were looked at before they are unpacked."""
-        metadata, most = self._file.metadata, self._batch_rows()
-        groups, rows, size, failure = list[int](), 0, most, None
-        for group in range(metadata.num_row_groups):
+        most, fit, limit = self._batch_rows(), 0, self.source.max_row_bytes
+        numbers, rows, size, failure = list[int](), 0, most, None
+        for number, group in enumerate(self._groups):
             try:
-                fit = self._fitting(group)
+                fit = rows_at_a_time(self.source.name, self._bytes, self._file, group, number, limit)
             except InputError as error:
                 failure = error
             else:
-                groups, rows, size = [*groups, group], rows + metadata.row_group(group).num_rows, min(size, fit)
-                if rows < most and group < metadata.num_row_groups - 1:  # small groups are read together
+                numbers, rows, size = [*numbers, number], rows + group.rows, min(size, fit)
+                if rows < most and group is not self._groups[-1]:  # small groups are read together
                     continue
-            batches = self._file.iter_batches(size, row_groups=groups, use_threads=False)
+            batches = self._file.iter_batches(size, row_groups=numbers, use_threads=False)
             yield from batches if self._shared else self._joined(batches, most)
             if failure is not None:
                 raise failure
-            groups, rows, size = [], 0, most
+            numbers, rows, size = [], 0, most
 
     def _joined(self, batches: Iterator[pyarrow.RecordBatch], most: int) -> Iterator[pyarrow.RecordBatch]:
         """Yield small batches together, up to so many rows; what comes before damage too."""
@@ -131,26 +133,8 @@ class ParquetReader(RowReader):
         place = f", after row {row}" if row else ""
         return InputError(f"{self.source.name}{place}: not readable as Parquet ({detail}); check the file")
 
-    def _codec(self) -> str:
-        """Return the compression of the first column, NONE where there is none that pyarrow knows."""
-        arrow = load_pyarrow(self.source.name)
-        if not self._file.num_row_groups or not self.columns:
-            return "NONE"
-        column = self._file.metadata.row_group(0).column(0)
-        try:  # to read a value: asked about a codec that it does not know, pyarrow ends the process
-            self._fitting(0)
-            next(self._file.iter_batches(1, row_groups=[0], columns=[column.path_in_schema], use_threads=False), None)
-        except (InputError, arrow.ArrowException, OSError):
-            return "NONE"
-        return str(column.compression)
-
-    def _fitting(self, group: int) -> int:
-        return rows_at_a_time(self.source.name, self._bytes, self._file, group, self.source.max_row_bytes)
-
     def _batch_rows(self) -> int:
-        metadata = self._file.metadata
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        longest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
+        longest = max((group.size / max(group.rows, 1) for group in self._groups), default=1.0)
         return max(16, min(CHUNK_ROWS, int(_BATCH_BYTES / max(longest, 1.0))))
 
     def _steps_to_text(self, schema: pyarrow.Schema) -> list[str | int]:
