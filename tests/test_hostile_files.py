@@ -180,7 +180,11 @@ def one_record(piece: bytes, times: int) -> bytes:
     return gzip.compress(record("conversion", piece * times), 1)
 
 
-@pytest.mark.parametrize("pack", [packed_page, endless_begin, one_record])
+def one_picture(piece: bytes, times: int) -> bytes:
+    return gzip.compress(record("resource", piece * times, "image/png"), 1)
+
+
+@pytest.mark.parametrize("pack", [packed_page, endless_begin, one_record, one_picture])
 def test_an_archive_that_is_a_bomb_is_refused(tmp_path: Path, pack: Callable[[bytes, int], bytes]) -> None:
     pytest.importorskip("fastwarc")
     path = tmp_path / "bomb.warc.gz"
