@@ -114,6 +114,9 @@ def test_no_expression_takes_more_than_linear_time(name: str) -> None:
 
     for unit in units:
         for end in ("", "\x00"):
+            start = time.process_time()
+            everything(unit * (28 // len(unit)) + end)
+            assert time.process_time() - start < 0.5, "time doubles with every character"
             assert_linear(everything, lambda size, unit=unit, end=end: unit * (size // len(unit)) + end, 4000)
 
 
