@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -96,6 +97,20 @@ def test_names_that_lead_out_or_cannot_be(folder: Path, name: str) -> None:
     with pytest.raises(ModelError) as caught:
         mtdetect.load(folder)
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["../outside", "sub/inside", "{parent}/outside", "sub/../../outside"])
+def test_files_elsewhere_are_refused_though_size_and_hash_are_right(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / "sub").mkdir()
+    for path in (tmp_path / "outside", folder / "sub" / "inside"):
+        path.write_bytes(b"secret")
+    manifest = json.loads((folder / artifact.MANIFEST).read_bytes())
+    digest = hashlib.sha256(b"secret").hexdigest()
+    manifest["files"][name.format(parent=tmp_path)] = {"size": 6, "sha256": digest}
+    (folder / artifact.MANIFEST).write_text(json.dumps(manifest))
+    for check in (mtdetect.load, artifact.verify):
+        with pytest.raises(ModelError, match="not a plain file name"):
+            check(folder)
 
 
 @pytest.mark.parametrize(
