@@ -13,7 +13,8 @@ from uvicorn.server import ServerState
 from fuzzing.answers import check_refusal
 from fuzzing.live import LONGEST_LIMIT, SETTINGS, Live
 from fuzzing.promises import LostRowError, promise
-from mtdetect.service import server
+from mtdetect.service.protocol import make_protocol
+from mtdetect.service.server import KEEP_ALIVE_SECONDS
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[!-9;-~]+: [^\r\n]*\r\n)*)\r\n")
 STATUSES = (200, 400, 404, 405, 408, 413, 415, 422, 429, 431, 503)
@@ -24,20 +25,20 @@ MAX_PIECES = 80
 def _config(live: Live) -> tuple[uvicorn.Config, ServerState]:
     config = uvicorn.Config(
         live,
-        http=server._guarded(SETTINGS),
+        http=make_protocol(SETTINGS),
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         proxy_headers=False,
-        timeout_keep_alive=server._KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     config.load()
     return config, ServerState()
 
 
 def protocol_of(live: Live) -> Any:
-    """Return a protocol for one connection, as ``mtdetect.service.server`` has them made."""
+    """Return a protocol for one connection, as ``mtdetect serve`` has them made."""
     config, state = _config(live)
     return config.http_protocol_class(config=config, server_state=state, app_state={}, _loop=live.loop)  # type: ignore[call-arg]
 

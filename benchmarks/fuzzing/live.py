@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fuzzing import calls
 from fuzzing.promises import detector, promise
 from mtdetect.service.app import Settings, create_app
+from mtdetect.service.endpoints import Answer, Endpoint
 
 SETTINGS = Settings(request_bytes=48 << 10, queue_bytes=160 << 10)
 """Small, so that inputs of some bytes reach every limit."""
@@ -72,6 +73,29 @@ def complaints() -> Complaints:
     return Complaints()
 
 
+class Overheard:
+    """An endpoint that requests go to without ASGI; what is said is written down."""
+
+    def __init__(self, path: str, endpoint: Endpoint[Any], exchanges: list[Exchange]) -> None:
+        self.check = endpoint.check
+        self._path, self._endpoint, self._exchanges = path, endpoint, exchanges
+
+    def start(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
+        """Pass a whole request on."""
+        exchange = Exchange({"method": "POST", "path": self._path}, bytearray(body), whole=True)
+        self._exchanges.append(exchange)
+
+        def said(answer: Answer) -> None:
+            promise(not exchange.answered, "a request is answered once")
+            fixed = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
+            exchange.start = {"status": answer.status, "headers": [*fixed, *answer.headers]}
+            exchange.answer += answer.body
+            exchange.answered = exchange.over = True
+            deliver(answer)
+
+        self._endpoint.start(body, said)
+
+
 class Live:
     """A running service without sockets: the loop, the application, and every exchange since it was last looked at."""
 
@@ -79,7 +103,11 @@ class Live:
         self.loop = Clock()
         self.loop.set_exception_handler(lambda _, context: complaints().lines.append(repr(context)))
         self.exchanges: list[Exchange] = []
-        self.application: ASGIApp = create_app(detector(), SETTINGS)
+        self.application = create_app(detector(), SETTINGS)
+        self.direct = {
+            path: Overheard(path, endpoint, self.exchanges) for path, endpoint in self.application.direct.items()
+        }
+        self.note = self.application.note
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._said: asyncio.Queue[Message] = asyncio.Queue()
         self._lifespan = self.loop.create_task(

@@ -13,7 +13,9 @@ from mtdetect.service.app import Settings
 from mtdetect.service.observe import Observed
 from mtdetect.service.protocol import make_protocol
 
-_KEEP_ALIVE_SECONDS = 30
+KEEP_ALIVE_SECONDS = 30
+"""How long an idle connection stays open."""
+
 _GARBAGE = 100_000
 
 
@@ -41,7 +43,7 @@ def serve(app: Observed, host: str, port: int, settings: Settings, started: Call
         proxy_headers=False,
         log_level="warning",
         server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(2 * settings.seconds) + 1,
     )
     server = _Server(config, lambda: started(f"http://{shown}:{listener.getsockname()[1]}"))
