@@ -141,6 +141,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         for timer in (self._timer, self._reader_timer):
             if timer is not None:
                 timer.cancel()
+        self._unset_keepalive_if_required()  # uvicorn forgets it where the connection broke
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -254,8 +255,10 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if it was idle for long enough; direct requests do not set the timer anew."""
-        left = self._active + self.timeout_keep_alive - self.loop.time() if self._is_free() else self.timeout_keep_alive
-        if left > 0:
+        left = self._active + self.timeout_keep_alive - self.loop.time()
+        if not self._is_free():
+            left = self.timeout_keep_alive
+        if left > 0 and not self.transport.is_closing():
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
             super().timeout_keep_alive_handler()

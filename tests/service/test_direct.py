@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -190,6 +192,38 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(detector: Detector) 
             assert transport.written.count(b"HTTP/1.1 200 OK") == count
         await asyncio.sleep(1.2)
         assert transport.closed
+        await lifespan.shutdown()
+
+    asyncio.run(main())
+
+
+def test_of_a_connection_that_broke_nothing_is_left(detector: Detector) -> None:
+    async def main() -> None:
+        settings = Settings()
+        app = create_app(detector, settings)
+        kind = make_protocol(settings)
+        config = uvicorn.Config(
+            app, http=kind, lifespan="on", proxy_headers=False, timeout_keep_alive=1, log_config=None
+        )
+        config.load()
+        lifespan = config.lifespan_class(config)
+        await lifespan.startup()
+        broken = []
+        for answered in (True, False):
+            transport = _Transport()
+            protocol = kind(config, ServerState(), {})
+            protocol.connection_made(transport)
+            protocol.data_received(http_post("/v1/score", {"text": PLAIN}))
+            if answered:
+                await asyncio.sleep(0.2)
+                assert b"HTTP/1.1 200 OK" in transport.written
+            transport.closed = True
+            protocol.connection_lost(ConnectionResetError())
+            broken.append(weakref.ref(protocol))
+        del protocol
+        await asyncio.sleep(1.5)
+        gc.collect()
+        assert [reference() for reference in broken] == [None, None]
         await lifespan.shutdown()
 
     asyncio.run(main())
