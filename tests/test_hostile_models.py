@@ -161,6 +161,27 @@ def test_absurd_array_headers(tmp_path: Path, header: str) -> None:
     assert not use(vouched({**small_model(), artifact.ARRAYS: npy(header)}))
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        *(
+            (f"{{'descr': '{kind}', 'fortran_order': False, 'shape': (8,), }}", "is not plain numbers")
+            for kind in ("|O8", "<c8", "|S8", "<M8", "|V8", "<f2", "<U200", "|b3")
+        ),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (4,), }", "does not fit its place"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (9,), }", "does not fit its place"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (), }", "does not fit its place"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 1099511627776), }", "absurd"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (8,), }" + " " * 20_000, "too long"),
+    ],
+)
+def test_array_headers_that_say_more_than_there_is(tmp_path: Path, header: str, words: str) -> None:
+    for body in (bytes(64), bytes(1 << 16)):
+        (tmp_path / "a.npz").write_bytes(npy(header, body))
+        with pytest.raises(ValueError, match=words):
+            artifact.map_arrays(tmp_path / "a.npz")
+
+
 def test_absurd_array_files() -> None:
     whole = small_model()[artifact.ARRAYS]
     pickled = b"\x80\x04\x95cos\nsystem\n."

@@ -117,7 +117,7 @@ def test_no_expression_takes_more_than_linear_time(name: str) -> None:
             for size in (28, 250, 1000):  # what is much worse than quadratic would not come to an end below
                 start = time.process_time()
                 everything(unit * (size // len(unit)) + end)
-                assert time.process_time() - start < 0.5, f"{size} characters take very long"
+                assert time.process_time() - start < 0.1, f"{size} characters take very long"
             assert_linear(everything, lambda size, unit=unit, end=end: unit * (size // len(unit)) + end, 4000)
 
 
