@@ -135,9 +135,15 @@ def test_text_is_taken_apart_in_linear_time(work: Callable[[str], object], unit:
     assert_linear(work, lambda size: unit * (size // len(unit)), 60_000)
 
 
-@pytest.mark.parametrize("unit", ["word ", "a. ", "“a. ", "a-b ", "ﷺ", "the the ", "!"], ids=ascii)
+SCORED_UNITS = [
+    "word ", "a. ", "“a. ", "a-b ", "ﷺ", "the the ", "!", "a", "self-", "\u0301", "&amp;", "<b>", "漢", "\ud800",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", SCORED_UNITS, ids=ascii)
 def test_texts_are_scored_in_linear_time(detector: Detector, unit: str) -> None:
     assert_linear(detector.check, lambda size: unit * (size // len(unit)), 1500)
+    assert_linear(detector.check_document, lambda size: unit * (size // len(unit)), 1500)
     assert_linear(lambda text: detector.score_documents([text]), lambda size: unit * (size // len(unit)), 40_000)
 
 
