@@ -1,4 +1,4 @@
-"""A million hostile inputs: text, files, model folders and policies, from two engines, with a table of what broke."""
+"""A million hostile inputs: texts, files, models, policies, requests; from two engines, with a table of what broke."""
 
 from __future__ import annotations
 
@@ -122,8 +122,12 @@ def main(
 
     try:
         import atheris  # noqa: F401
-    except ImportError:
-        raise click.UsageError("coverage-guided fuzzing needs one more package: pip install 'mtdetect[fuzz]'") from None
+        import httptools  # noqa: F401
+        import msgspec  # noqa: F401
+    except ImportError as error:
+        raise click.UsageError(
+            f"fuzzing needs the package {error.name}; install it with: pip install 'mtdetect[fuzz,serve]'"
+        ) from None
     unknown = sorted(set(only) - set(TARGETS))
     if unknown:
         raise click.UsageError(f"no target {unknown[0]!r}; targets: {', '.join(TARGETS)}")

@@ -183,6 +183,7 @@ def _raw() -> list[bytes]:
     chunked += b"5\r\n%s\r\n%x;x=y\r\n%s\r\n0\r\nX: y\r\n\r\n" % (body[:5], len(body) - 5, body[5:])
     return [
         *posts, *gets, chunked, posts[0] + gets[1] + posts[3] + chunked + gets[2], b"".join(gets) * 3,
+        posts[0] * 3 + posts[1] + posts[0], posts[3] * 2 + gets[1] + posts[3] + posts[3][:-7], b"".join(posts * 2),
         posts[0].replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"), posts[0][: -len(body)], posts[0][:-5],
         posts[0].replace(b"1.1", b"1.0"), posts[0].replace(b"Content-Length", b"Content-Length: 3\r\nContent-Length"),
         posts[0].replace(b"Host: x", b"Connection: close"), gets[1].replace(b"GET", b"HEAD") + gets[2],
@@ -209,7 +210,7 @@ def seeds() -> list[bytes]:
     parts += [(1, 6 + 8 * at, b"") for at in range(len(GETS))] + [(1, 7, head) for head in heads]
     together = [join(parts[at : at + 5]) for at in range(0, len(parts) - 5, 3)]
     full = b'{"texts":["\x1f\x0bthe release of it \x1f"]}'
-    raw = [CONNECTION + bytes((cut, at % 5)) + data for at, data in enumerate(_raw()) for cut in (0, 1 + 6 * at)]
+    raw = [CONNECTION + bytes((cut, at % 5)) + data for at, data in enumerate(_raw()) for cut in (0, 1 + 5 * at, 255)]
     return [*(join([part]) for part in parts), *together, join([(33, 1, full)] * 8), *raw]
 
 
@@ -279,9 +280,9 @@ _request = st.builds(
 )  # fmt: skip
 connections = st.builds(
     _connection,
-    st.sampled_from((0, 0, 0, 1, 7, 100)),
+    st.sampled_from((0, 0, 255, 255, 254, 1, 7, 100)),
     st.integers(0, 4),
-    st.lists(st.sampled_from(_raw()) | _request | st.binary(max_size=20), max_size=4),
+    st.lists(st.sampled_from(_raw()) | _request | st.binary(max_size=20), max_size=4).map(lambda parts: parts * 2),
     st.just(()) | _damage,
 )
 requests = st.lists(_any, min_size=1, max_size=6).map(join) | connections

@@ -18,6 +18,7 @@ from mtdetect.service.server import KEEP_ALIVE_SECONDS
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[!-9;-~]+: [^\r\n]*\r\n)*)\r\n")
 STATUSES = (200, 400, 404, 405, 408, 413, 415, 422, 429, 431, 503)
+BEGIN = re.compile(rb"(?=(?:GET|POST|HEAD) )")
 MAX_PIECES = 80
 
 
@@ -111,18 +112,20 @@ async def check_connection(live: Live, data: bytes) -> None:
     cut, ending = (*data[:2], 0, 0)[:2]
     raw = data[2:]
     ending %= 5
-    size = cut or max(len(raw), 1)
-    if len(raw) > MAX_PIECES * size:
-        size = len(raw) // MAX_PIECES + 1
+    if cut >= 254:  # request by request, each after the answer to the one before or at once
+        pieces = [piece for piece in BEGIN.split(raw) if piece]
+    else:
+        size = max(cut or len(raw), len(raw) // MAX_PIECES, 1)
+        pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
     protocol = protocol_of(live)
     wire = Wire(live, protocol, reading=ending != 4)
     protocol.connection_made(wire)
-    for at in range(0, len(raw), size):
-        if wire.paused:
+    for piece in pieces:
+        if wire.paused or cut == 255:
             await live.settle()
         if wire.closed or wire.paused:
             break
-        protocol.data_received(raw[at : at + size])
+        protocol.data_received(piece)
         await asyncio.sleep(0)
     if ending != 2:
         await live.settle()
