@@ -317,9 +317,15 @@ class TestBrokenRows:
         assert flat(read(head, format, text_column="body")[1], "texts") == ["a"]
 
     def test_columns_of_one_name_are_all_kept(self) -> None:
-        _, chunks = read(b"text,text,\na,b,c\n", "csv")
-        assert flat(chunks, "records") == [{"text": "a", "text_2": "b", "column_3": "c"}]
-        assert extended(b"text,text,\na,b,c\n", "csv", "csv") == b"text,text,,score\na,b,c,0.5\n"
+        _, chunks = read(b"id,id,,text\na,b,c,d\n", "csv")
+        assert flat(chunks, "records") == [{"id": "a", "id_2": "b", "column_3": "c", "text": "d"}]
+        assert extended(b"id,id,,text\na,b,c,d\n", "csv", "csv") == b"id,id,,text,score\na,b,c,d,0.5\n"
+
+    @pytest.mark.parametrize("format", ["csv", "tsv"])
+    def test_two_columns_of_text_are_refused(self, format: str) -> None:
+        data = b"text,id,text\na,b,c\n".replace(b",", b"," if format == "csv" else b"\t")
+        with pytest.raises(InputError, match='2 columns are called "text"; rename all but the one you mean'):
+            read(data, format)
 
     def test_a_field_that_has_no_column_stops_csv_output(self) -> None:
         _, (chunk,) = read(b'{"text":"a"}\n{"text":"b","new":1}\n', "jsonl")

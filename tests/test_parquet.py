@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import decimal
 import gzip
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +46,18 @@ def odd_table(rows: int) -> Any:
         },
         metadata={"made by": "a test"},
     )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return rows
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="," if path.suffix == ".csv" else "\t", quoting=_quoting(path)))
+
+
+def _quoting(path: Path) -> Any:
+    return csv.QUOTE_MINIMAL if path.suffix == ".csv" else csv.QUOTE_NONE
 
 
 class TestScore:
@@ -175,19 +189,89 @@ class TestScore:
         assert (first["big"], first["price"], first["day"]) == (2**64 - 1, "1.10", "0001-01-01")
         assert first["when"].startswith("1970-01-01")
 
-    def test_rows_that_do_not_fit_the_types(self, run: Run, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("target", ["csv", "tsv", "parquet"])
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_rows_that_fit_no_column_are_kept_whole(self, run: Run, tmp_path: Path, target: str, jobs: int) -> None:
+        path, out = tmp_path / "in.jsonl", tmp_path / f"out.{target}"
+        rows: list[dict[str, Any]] = [{"text": f"{CLEAN} {i}", "n": i} for i in range(9000)]
+        rows[8500]["new"] = "precious"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        result = run("score", path, "-o", out, "--jobs", jobs)
+        assert result.exit_code == 4
+        assert 'row 8501: "new" is no column of the output; name it in --columns' in result.stderr
+        made = _rows(out)
+        assert len(made) == 9000
+        assert json.loads(made[8500]["text"]) == rows[8500]
+        assert made[8500]["status"] == "unreadable"
+        assert [row["text"] for row in made[:8500] + made[8501:]] == [row["text"] for row in rows[:8500] + rows[8501:]]
+        assert run("score", path, "-o", out, "--errors", "skip").exit_code == 4
+        assert len(_rows(out)) == 8999
+        out.unlink()
+        result = run("score", path, "-o", out, "--errors", "fail")
+        assert result.exit_code == 4
+        assert '"new"' in result.stderr
+        assert not out.exists()
+        assert run("score", path, "-o", out, "--columns", "n,text,new", "--jobs", jobs).exit_code == 0
+        made = _rows(out)
+        assert (made[8500]["new"], made[8500]["status"]) == ("precious", "scored")
+        assert list(made[0])[:3] == ["n", "text", "new"]
+
+    @pytest.mark.parametrize(
+        ("first", "late"),
+        [
+            ({"n": 1}, {"n": "x8000"}),
+            ({"n": 1}, {"n": 1.5}),  # Arrow would cut it off, without a word
+            ({"n": 1.5}, {"n": True}),
+            ({"n": {"a": 1}}, {"n": {"a": 1, "new": 2}}),  # and leave this one out
+            ({"n": [{"a": 1}]}, {"n": [{"a": 1, "new": [2]}]}),
+        ],
+    )
+    def test_values_that_do_not_fit_the_type_are_kept_whole(
+        self, run: Run, tmp_path: Path, first: dict[str, Any], late: dict[str, Any]
+    ) -> None:
         path, out = tmp_path / "in.jsonl", tmp_path / "out.parquet"
-        start = "".join(json.dumps({"text": CLEAN, "n": 1}) + "\n" for _ in range(5000))
-        for row, words in (({"text": CLEAN, "n": "x"}, "does not fit"), ({"text": CLEAN, "new": 1}, "is no column")):
-            path.write_text(start + json.dumps(row) + "\n")
-            result = run("score", path, "-o", out)
-            assert result.exit_code == 4
+        path.write_text(
+            "".join(json.dumps({"text": CLEAN, **row}) + "\n" for row in [*[first] * 5000, late, first]) + "broken\n"
+        )
+        result = run("score", path, "-o", out)
+        assert result.exit_code == 4
+        assert re.search(r'row 5001: "n" does not fit .*--output-format jsonl', result.stderr)
+        made = pq.read_table(out).to_pylist()
+        assert len(made) == 5003
+        assert json.loads(made[5000]["text"]) == {"text": CLEAN, **late}
+        assert [row["status"] for row in made[4999:]] == ["scored", "unreadable", "scored", "unreadable"]
+        assert made[5002]["text"] == "broken"
+
+    def test_mixed_types_in_the_first_rows_and_columns_empty_there_hold_json(self, run: Run, tmp_path: Path) -> None:
+        path, out = tmp_path / "in.jsonl", tmp_path / "out.parquet"
+        rows = [{"text": CLEAN, "n": 1.5, "m": None}, {"text": CLEAN, "n": True}] + [{"text": CLEAN}] * 5000
+        rows.append({"text": CLEAN, "m": {"a": [1]}})
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert run("score", path, "-o", out).exit_code == 0
+        made = pq.read_table(out).to_pylist()
+        assert [made[0]["n"], made[1]["n"], made[-1]["m"]] == ["1.5", "true", '{"a":[1]}']
+
+    def test_rows_without_a_column_of_text_get_one_for_what_fits_nowhere(self, run: Run, tmp_path: Path) -> None:
+        path, out = tmp_path / "in.jsonl", tmp_path / "out.parquet"
+        path.write_text('{"doc":{"text":"' + CLEAN + '"}}\n' + '{"doc":{"text":"a"}}\n' * 5000 + '{"doc":"x"}\n')
+        assert run("score", path, "--text-column", "doc.text", "-o", out).exit_code == 4
+        made = pq.read_table(out).to_pylist()
+        assert (made[0]["status"], made[0]["raw"]) == ("scored", None)
+        assert (made[-1]["status"], made[-1]["raw"]) == ("unreadable", '{"doc":"x"}')
+
+    def test_columns_are_named_for_tables_only_and_once(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "in.jsonl").write_text(json.dumps({"text": CLEAN}) + "\n")
+        for options, words in ((["--columns", "text"], "csv, tsv and Parquet"), (["--columns", "a,a"], "repeats")):
+            result = run("score", tmp_path / "in.jsonl", *options)
+            assert result.exit_code == 2
             assert words in result.stderr
-            assert "--output-format jsonl" in result.stderr
-            assert not out.exists()
-        path.write_text(start + "broken\n")
-        assert run("score", path, "-o", out).exit_code == 4
-        assert pq.read_table(out)["text"].to_pylist()[-1] == "broken"
+
+    def test_a_column_of_nothing_but_null_is_empty_text(self, run: Run, tmp_path: Path) -> None:
+        pq.write_table(pa.table({"text": pa.nulls(3), "doc": [{"t": None}] * 3}), tmp_path / "in.parquet")
+        for column in ("text", "doc.t"):
+            out = tmp_path / "out.parquet"
+            assert run("score", tmp_path / "in.parquet", "-o", out, "--text-column", column).exit_code == 0
+            assert pq.read_table(out)["status"].to_pylist() == ["empty"] * 3
 
     def test_split_keeps_the_other_columns(self, run: Run, tmp_path: Path) -> None:
         table = pa.table({"id": pa.array([1, 2], pa.int16()), "text": [f"The end. {CLEAN.title()}.", ""]})
@@ -261,10 +345,12 @@ class TestReaderAndWriter:
         assert not out.getvalue().endswith(b"PAR1")
 
     def test_columns_of_one_name(self, tmp_path: Path) -> None:
-        table = pa.Table.from_arrays([pa.array([CLEAN]), pa.array([1])], names=["text", "text"])
+        table = pa.Table.from_arrays([pa.array([CLEAN]), pa.array([1]), pa.array([2])], names=["text", "id", "id"])
         pq.write_table(table, tmp_path / "in.parquet")
         (chunk,) = open_rows(tmp_path / "in.parquet")
-        assert list(chunk.records) == [{"text": CLEAN, "text_2": 1}]
+        assert list(chunk.records) == [{"text": CLEAN, "id": 1, "id_2": 2}]
+        with pytest.raises(InputError, match=r'in.parquet: 2 columns are called "id"; rename'):
+            open_rows(tmp_path / "in.parquet", text_column="id")
 
     def test_long_texts_are_bounded(self, tmp_path: Path) -> None:
         pq.write_table(pa.table({"text": ["x" * 3_000_000]}), tmp_path / "in.parquet")
@@ -300,6 +386,65 @@ def test_memory_is_bounded_by_the_batch_not_by_the_row_group(tmp_path: Path) -> 
     rows, peak = map(int, done.stdout.split())
     assert rows == 200_000
     assert peak < 160_000  # KiB
+
+
+_LONG = "She closed the door and walked home. " * 20_000  # 740 KB
+
+_REPEATED = {
+    "dictionary": lambda: pa.table({"text": pa.array([_LONG]).dictionary_encode().take(pa.array([0] * 1000))}),
+    "column": lambda: pa.table({"text": [CLEAN] * 1000, "other": [_LONG] * 1000}),
+    "structs": lambda: pa.table({"text": [CLEAN] * 1000, "doc": [{"body": [_LONG]}] * 1000}),
+}
+
+
+def _bounded(megabytes: int) -> str:
+    """Return the code that lets a process take so much memory more than it has with all libraries loaded."""
+    return (
+        "import resource, sys; from pathlib import Path; from mtdetect.formats import open_rows, open_writer\n"
+        "import numpy, pyarrow.compute, pyarrow.parquet\n"
+        "has = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, (has + {megabytes * 1_000_000},) * 2)"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds the address space")
+@pytest.mark.parametrize("kind", list(_REPEATED))
+def test_long_values_that_repeat_are_never_spelled_out_together(tmp_path: Path, kind: str) -> None:
+    """Spelled out, the rows take 740 MB; the process may take 450 MB more than it has before it reads."""
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    table = _REPEATED[kind]()
+    pq.write_table(table, path)
+    assert path.stat().st_size < 10_000_000
+    code = (
+        f"{_bounded(450)}\n"
+        "reader = open_rows(Path(sys.argv[1])); count = 0\n"
+        "with open(sys.argv[2], 'wb') as stream:\n"
+        "    writer = open_writer('parquet', stream, reader.columns, ['n'], reader, added_types=[int])\n"
+        "    for chunk in reader:\n"
+        "        assert sum(map(len, chunk.texts)) <= 64_000_000\n"
+        "        writer.write(chunk, [{'n': count + i} for i in range(len(chunk))]); count += len(chunk)\n"
+        "    writer.close()\n"
+        "print(count)"
+    )
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run([sys.executable, "-c", code, path, out], capture_output=True, text=True, cwd=root)
+    assert done.returncode == 0, done.stderr[-500:]
+    made = pq.ParquetFile(out)
+    assert made.schema_arrow.remove(len(table.schema)).equals(table.schema)
+    assert made.metadata.num_rows == int(done.stdout) == table.num_rows
+    first = next(made.iter_batches(2))
+    assert first.drop_columns(["n"]).to_pylist() == table.slice(0, 2).to_pylist()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds the address space")
+def test_a_page_that_memory_cannot_hold_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": ["x" * 1_000_000] * 100}), path, use_dictionary=False, compression="none")
+    code = f"{_bounded(50)}\nfor _ in open_rows(Path(sys.argv[1])): pass"
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, cwd=root)
+    line = done.stderr.splitlines()[-1]
+    assert re.fullmatch(r"mtdetect.errors.InputError: .*in\.parquet, after row 0: not enough memory .* pages", line)
 
 
 class TestGate:

@@ -60,6 +60,10 @@ class Routes:
             for action, (stream, made) in streams.items()
         }
 
+    def misfits(self, chunk: Chunk) -> dict[int, str]:
+        """Return which rows have no place in one of the outputs: position to reason."""
+        return dict(item for writer in self._writers.values() for item in writer.misfits(chunk).items())
+
     def write(self, chunk: Chunk, decisions: Sequence[Decision]) -> None:
         """Write the rows of a chunk to their outputs; rows that could not be read are rejected."""
         actions = [decision.action for decision in decisions]

@@ -15,7 +15,6 @@ from mtdetect.cli.progress import Reporter
 from mtdetect.cli.shards import Facts
 from mtdetect.cli.stream import Inputs, in_order
 from mtdetect.formats import sniffed_format
-from mtdetect.formats.base import columns_ahead
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
 from mtdetect.gate import ACTIONS, Action, Batch, Gate, Policy
@@ -93,12 +92,13 @@ class GateTask:
         """
         sources = Sources(self.policy["sources.column"], inputs.first) if self.policy.overrides else None
         batch = Batch(self.policy, self.gate.detector.signature)
-        columns, chunks = columns_ahead(inputs.first, inputs.chunks())
+        columns = inputs.columns()
         made = {action: self._written(inputs.first.format_name, path) for action, path in outputs.items()}
         with ExitStack() as stack:
             streams = {action: (stack.enter_context(Output(path)), made[action]) for action, path in outputs.items()}
             routes = Routes(streams, inputs.first, columns, self._added(), self.prefix, self.escape_formulas)
-            for chunk, evidence in in_order(partial(self.gate.weigh, spans=self.annotate and self.spans), chunks, jobs):
+            weigh, chunks = partial(self.gate.weigh, spans=self.annotate and self.spans), inputs.chunks(routes.misfits)
+            for chunk, evidence in in_order(weigh, chunks, jobs):
                 names = sources.of(chunk) if sources is not None else None
                 decisions = self.gate.judge(chunk.texts, evidence, names)
                 routes.write(chunk, decisions)

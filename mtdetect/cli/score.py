@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -45,7 +46,6 @@ from mtdetect.formats import (
     open_writer,
     sniffed_format,
 )
-from mtdetect.formats.base import columns_ahead
 from mtdetect.formats.files import InputFile
 from mtdetect.formats.output import Output
 from mtdetect.shares import percent
@@ -92,6 +92,7 @@ class ScoreTask:
         output_format: ``"auto"``, ``"table"`` or a format name.
         score_column: name of the column with the score.
         prefix: what stands before the names of all added columns.
+        columns: columns of csv, tsv and Parquet; none: those of the input, or of its first rows.
         escape_formulas: whether formulas in csv and tsv are made harmless.
     """
 
@@ -107,6 +108,7 @@ class ScoreTask:
     output_format: str
     score_column: str
     prefix: str
+    columns: tuple[str, ...]
     escape_formulas: bool
 
     def settings(self) -> dict[str, Any]:
@@ -136,14 +138,17 @@ class ScoreTask:
             score_texts, self.detector, level=self.level, threshold=threshold, with_reasons=self.with_reasons
         )
         made = written_format(self.output_format, inputs.first.format_name, target)
-        keep_bytes = made == inputs.first.format_name and not self.split
-        columns, chunks = columns_ahead(inputs.first, inputs.chunks())
+        if self.columns and made in ("jsonl", "table"):
+            raise click.UsageError("--columns is for csv, tsv and Parquet; JSON lines keep the fields of each row")
+        columns = self.columns or inputs.columns()
+        same = made == inputs.first.format_name and not self.columns
+        keep_bytes = same and not self.split
         before, after = _besides_score(self.split, self.with_reasons)
         added = free_names((*before, self.score_column, *after), columns, self.prefix)
         with Output(target) as stream:
-            like = inputs.first if keep_bytes or made == inputs.first.format_name == "parquet" else None
+            like = inputs.first if keep_bytes or (same and made == "parquet") else None
             writer = self._writer(made, stream, columns, added, like)
-            for chunk, result in in_order(work, chunks, jobs):
+            for chunk, result in in_order(work, inputs.chunks(writer.misfits), jobs):
                 if not keep_bytes:
                     chunk.rebuilt = range(len(chunk))
                 mark_unreadable(chunk, result)
@@ -177,6 +182,12 @@ class ScoreTask:
 @click.option("--reasons/--no-reasons", default=True, show_default=True, help="Say why rows are flagged.")
 @click.option("--split", is_flag=True, help="Cut every row into sentences: one output row each.")
 @naming_options
+@click.option(
+    "--columns",
+    default="",
+    metavar="NAMES",
+    help="Columns of csv, tsv and Parquet, with commas between; otherwise the first rows set them.",
+)
 @formulas_option
 @model_option
 def score(
@@ -199,6 +210,7 @@ def score(
     split: bool,
     score_column: str,
     prefix: str,
+    columns: str,
     csv_formulas: str,
     model: Path | None,
 ) -> None:
@@ -235,7 +247,7 @@ def score(
     usable_threshold(detector, level, false_positive_rate)  # a rate without figures is refused at once
     task = ScoreTask(
         detector, level, false_positive_rate, reasons, split, input_format, text_column, errors,
-        max_row_mb * 1_000_000, output_format, score_column, prefix, csv_formulas == "escape",
+        max_row_mb * 1_000_000, output_format, score_column, prefix, column_names(columns), csv_formulas == "escape",
     )  # fmt: skip
     progress = Progress(not quiet and not on_terminal)
     if output_dir is None:
@@ -276,6 +288,18 @@ def score_texts(
         for position in np.flatnonzero(flagged).tolist():
             why[position] = [reason.sentence for reason in scored.reasons(position, limit=3)]
     return Scores(short_scores(scored.scores), list(scored.statuses), flagged, why)
+
+
+def column_names(given: str) -> tuple[str, ...]:
+    """Take apart the names of ``--columns``, which are one row of csv.
+
+    >>> column_names('id,"first, second",text')
+    ('id', 'first, second', 'text')
+    """
+    names = tuple(next(csv.reader([given]), ()))
+    if len(set(names)) < len(names) or "" in names:
+        raise click.UsageError(f"--columns {given!r} repeats or leaves out a name; write --columns id,text,date")
+    return names
 
 
 def mark_unreadable(chunk: Chunk, result: Scores) -> None:

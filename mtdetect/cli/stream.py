@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -147,6 +148,7 @@ class Inputs:
         self.tally = Tally()
         self.first = self._open(paths[0])
         self._reader = self.first
+        self._chunks: Iterator[Chunk] | None = None  # what was read ahead, and the rest
 
     def _open(self, path: Path | None) -> RowReader:
         return open_rows(path, self._format, self._column, max_row_bytes=self._max_row_bytes)
@@ -162,25 +164,56 @@ class Inputs:
         for reader in parts(self.first, rows):
             part = copy.copy(self)
             part.first = part._reader = reader
-            part.tally = Tally()
+            part.tally, part._chunks = Tally(), None
             yield part
 
-    def chunks(self) -> Iterator[Chunk]:
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of the rows: a format without fixed columns has those of the first chunk."""
+        if self.first.columns is not None:
+            return self.first.columns
+        chunks = self._read()
+        first = tuple(islice(chunks, 1))
+        self._chunks = chain(first, chunks)
+        rows = [
+            record
+            for chunk in first
+            for position, record in enumerate(chunk.records)
+            if position not in chunk.errors or self._errors == "flag"
+        ]
+        return tuple(dict.fromkeys(name for row in rows for name in row))
+
+    def chunks(self, misfits: Callable[[Chunk], Mapping[int, str]] | None = None) -> Iterator[Chunk]:
         """Yield chunks; a file that breaks off is noted after its readable rows, and the next one follows.
+
+        Args:
+            misfits: tells which rows have no place in the output, and why: they count as rows that cannot be read.
 
         Raises:
             InputError: under ``"fail"``, at the first row that cannot be read, after the rows before it.
         """
+        for chunk in self._chunks or self._read():
+            if misfits is not None and (found := misfits(chunk)):
+                chunk.errors = {**found, **chunk.errors}
+                chunk.texts = [None if i in found else text for i, text in enumerate(chunk.texts)]
+            for kept in self._policed(chunk):
+                if self._split:
+                    yield from split_rows(kept, self.first.text_column or "text")
+                else:
+                    yield kept
+
+    def _read(self) -> Iterator[Chunk]:
+        """Yield the chunks of all files as they come."""
         for position, path in enumerate(self._paths):
             try:
                 if position:
                     self._done += self._reader.size or 0
                     self._reader = self._open(path)
-                for chunk in self._policed(self._reader):
-                    if self._split:
-                        yield from split_rows(chunk, self._reader.text_column or "text")
-                    else:
-                        yield chunk
+                reader = self._reader
+                same = reader.format_name == self.first.format_name and reader.columns == self.first.columns
+                for chunk in reader:
+                    if not same:
+                        chunk.rebuilt = range(len(chunk))
+                    yield chunk
             except InputError as error:
                 if self._errors == "fail":
                     raise
@@ -188,25 +221,21 @@ class Inputs:
             finally:
                 self._reader.close()
 
-    def _policed(self, reader: RowReader) -> Iterator[Chunk]:
-        same = reader.format_name == self.first.format_name and reader.columns == self.first.columns
-        for chunk in reader:
-            if not same:
-                chunk.rebuilt = range(len(chunk))
-            if chunk.errors:
-                worst = min(chunk.errors)
-                if self._errors == "fail":
-                    if worst:
-                        yield chunk.select(range(worst))
-                    raise InputError(
-                        f"{chunk.describe_error(worst)}; fix this row, or go on with --errors flag (kept and "
-                        f"marked) or --errors skip (left out)"
-                    )
-                self.tally.first_error = self.tally.first_error or chunk.describe_error(worst)
-                self.tally.unreadable += len(chunk.errors)
-                if self._errors == "skip":
-                    chunk = chunk.select([i for i in range(len(chunk)) if i not in chunk.errors])
-            yield chunk
+    def _policed(self, chunk: Chunk) -> Iterator[Chunk]:
+        if chunk.errors:
+            worst = min(chunk.errors)
+            if self._errors == "fail":
+                if worst:
+                    yield chunk.select(range(worst))
+                raise InputError(
+                    f"{chunk.describe_error(worst)}; fix this row, or go on with --errors flag (kept and "
+                    f"marked) or --errors skip (left out)"
+                )
+            self.tally.first_error = self.tally.first_error or chunk.describe_error(worst)
+            self.tally.unreadable += len(chunk.errors)
+            if self._errors == "skip":
+                chunk = chunk.select([i for i in range(len(chunk)) if i not in chunk.errors])
+        yield chunk
 
     def position(self) -> tuple[int, int | None]:
         """Return the bytes read so far, of all files, and how many there are where that is known."""

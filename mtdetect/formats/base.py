@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, BinaryIO, ClassVar
 
+from mtdetect.errors import InputError
 from mtdetect.formats.source import Source
 
 Record = dict[str, Any]
@@ -170,6 +171,26 @@ class RowWriter:
         """Write what stands before the first row."""
         raise NotImplementedError
 
+    def misfits(self, chunk: Chunk) -> dict[int, str]:
+        """Return which rows have no place in the columns of the output: position to reason.
+
+        Such a row is written whole, into one column, if its chunk calls it an error; else writing it is one.
+        """
+        return {}
+
+    def without_column(self, chunk: Chunk, columns: Sequence[str]) -> dict[int, str]:
+        """Return the rows of a chunk that have a field beyond these columns: position to reason."""
+        known, found = frozenset(columns), dict[int, str]()
+        if known.issuperset(getattr(chunk.records, "columns", ("",))):  # the same in every row
+            return found
+        for position, record in enumerate(chunk.records):
+            if not known.issuperset(record):
+                name = shown_names(name for name in record if name not in known)
+                found[position] = (
+                    f'"{name}" is no column of the output; name it in --columns, or use --output-format jsonl'
+                )
+        return found
+
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk; ``values`` holds one dictionary of added columns a row."""
         raise NotImplementedError
@@ -189,13 +210,6 @@ class RawWriter(RowWriter):
         self.stream.write(b"".join(chunk.raws))
 
 
-def columns_ahead(reader: RowReader, chunks: Iterator[Chunk]) -> tuple[tuple[str, ...], Iterator[Chunk]]:
-    """Return the columns of an input, and all its chunks: a format without fixed columns has those of the first."""
-    first = tuple(islice(chunks, 1))
-    columns = reader.columns or tuple(dict.fromkeys(name for chunk in first for row in chunk.records for name in row))
-    return columns, chain(first, chunks)
-
-
 def kind_of(value: object) -> str:
     """Name the type of a JSON value the way a person would.
 
@@ -209,6 +223,21 @@ def kind_of(value: object) -> str:
     if isinstance(value, str):
         return "a string"
     return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
+
+
+def position_of(name: str, names: Sequence[str], source: str = "") -> int | None:
+    """Return where the column of a name stands; None: there is none. ``source`` is named where there are two.
+
+    Raises:
+        InputError: two columns have that name.
+
+    >>> position_of("text", ["id", "text"])
+    1
+    """
+    if (found := names.count(name)) > 1:
+        place = source and f"{source}: "
+        raise InputError(f'{place}{found} columns are called "{shown_names([name])}"; rename all but the one you mean')
+    return names.index(name) if found else None
 
 
 def value_at(record: Record, path: str, missing: Any = None) -> Any:

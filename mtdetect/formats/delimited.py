@@ -14,11 +14,11 @@ from mtdetect.formats.base import (
     RowReader,
     RowWriter,
     added_columns,
+    position_of,
     shown_names,
     unique_names,
 )
 from mtdetect.formats.jsonl import dump
-from mtdetect.formats.source import CHUNK_ROWS
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four: full-width, which some programs take
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?%?")
@@ -28,9 +28,11 @@ def header_columns(fields: Sequence[str], text_column: str | None, name: str) ->
     """Return distinct column names of a header, having made sure that the text column is one of them.
 
     Raises:
-        InputError: the text column is missing.
+        InputError: the text column is missing, or there are two of that name.
     """
     columns = unique_names(fields)
+    if text_column is not None:
+        position_of(text_column, fields, name)
     if text_column is not None and text_column not in columns:
         shown = shown_names(columns)
         raise InputError(f'{name}: no column "{text_column}" (columns: {shown}); name it with --text-column')
@@ -47,7 +49,7 @@ class FieldRecords(Sequence[Record]):
     """
 
     def __init__(self, rows: Sequence[Sequence[str]], columns: Sequence[str], delimiter: str) -> None:
-        self._rows, self._columns, self._delimiter = rows, columns, delimiter
+        self.columns, self._rows, self._delimiter = columns, rows, delimiter
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -56,9 +58,9 @@ class FieldRecords(Sequence[Record]):
         if isinstance(position, slice):
             return [self[i] for i in range(*position.indices(len(self)))]
         fields = self._rows[position]
-        if len(fields) != len(self._columns):
-            fields = fit(fields, self._columns, self._delimiter)
-        return dict(zip(self._columns, fields, strict=True))
+        if len(fields) != len(self.columns):
+            fields = fit(fields, self.columns, self._delimiter)
+        return dict(zip(self.columns, fields, strict=True))
 
 
 class DelimitedReader(RowReader):
@@ -111,7 +113,7 @@ class DelimitedWriter(RowWriter):
     Where formulas are escaped, rows that hold one are written anew.
 
     Raises:
-        InputError: a readable row has a field that the first rows did not have, so that it has no column.
+        InputError: a readable row has a field that is no column; see ``misfits``.
     """
 
     delimiter: str
@@ -143,6 +145,10 @@ class DelimitedWriter(RowWriter):
             out += (body, added.encode(errors="backslashreplace"), raw[len(body) :] or b"\n")
         self.stream.write(b"".join(out))
 
+    def misfits(self, chunk: Chunk) -> dict[int, str]:
+        """Return which rows have a field that is no column of the header."""
+        return self.without_column(chunk, self.columns)
+
     def _added(self, chunk: Chunk, values: Sequence[Record]) -> list[str]:
         """Return the added cells of each row, each with a delimiter in front."""
         if not self.added:
@@ -167,11 +173,7 @@ class DelimitedWriter(RowWriter):
         if len(record) > len(cells) or any(name not in self.columns for name in record):
             if position in chunk.errors and cells:  # nothing lost: the whole row goes into the first column
                 return [record.get(RAW_COLUMN) or dump(record).decode(), *[""] * (len(cells) - 1)]
-            unknown = next(name for name in record if name not in self.columns)
-            raise InputError(
-                f'{chunk.source}, row {chunk.rows[position]}: "{unknown}" is no column of the first '
-                f"{CHUNK_ROWS} rows, which set the header; write JSON lines instead: --output-format jsonl"
-            )
+            raise InputError(f"{chunk.source}, row {chunk.rows[position]}: {self.misfits(chunk)[position]}")
         return cells
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.formats.arrow import Way, column_at, fields_of, way_to
 from mtdetect.formats.base import Chunk, Record, RowReader, shown_names, unique_names
 from mtdetect.formats.parquet_layout import row_groups, rows_at_a_time
 from mtdetect.formats.source import CHUNK_ROWS, Source
@@ -52,7 +53,7 @@ class ParquetReader(RowReader):
         except (arrow.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(0, error) from error
         self._read = 0
-        self._steps = self._steps_to_text(schema)
+        self._way = self._way_to_text(schema)
         self._shared = any(arrow.types.is_dictionary(field.type) for field in schema)  # takes more than it seems
         codec = self._groups[0].codec if self._groups else "NONE"
         metadata = {**(schema.metadata or {}), CODEC: codec.encode()}
@@ -68,6 +69,11 @@ class ParquetReader(RowReader):
                 if batch is None:
                     return
                 texts, errors = self._texts(batch)
+            except MemoryError as error:
+                raise InputError(
+                    f"{self.source.name}, after row {self._read}: not enough memory for the next rows ({error}); "
+                    f"give it more, or write the file anew with smaller pages"
+                ) from error
             except (arrow.ArrowException, OSError) as error:
                 raise self._unreadable(self._read, error) from error
             rows = range(self._read + 1, self._read + 1 + len(batch))
@@ -86,7 +92,7 @@ class ParquetReader(RowReader):
             except InputError as error:
                 failure = error
             else:
-                numbers, rows, size = [*numbers, number], rows + group.rows, min(size, fit)
+                numbers, rows, size = [*numbers, number], rows + group.rows, min(size, max(fit // 4, 1))
                 if rows < most and group is not self._groups[-1]:  # small groups are read together
                     continue
             batches = self._file.iter_batches(size, row_groups=numbers, use_threads=False)
@@ -137,44 +143,32 @@ class ParquetReader(RowReader):
         longest = max((group.size / max(group.rows, 1) for group in self._groups), default=1.0)
         return max(16, min(CHUNK_ROWS, int(_BATCH_BYTES / max(longest, 1.0))))
 
-    def _steps_to_text(self, schema: pyarrow.Schema) -> list[str | int]:
-        """Return the way to the text column: its position, then names of struct fields."""
-        types = load_pyarrow(self.source.name).types
-        column = self.text_column
+    def _way_to_text(self, schema: pyarrow.Schema) -> Way:
+        """Return the way to the text column: its position, then those of struct fields."""
+        column, types = self.text_column, load_pyarrow(self.source.name).types
         if column is None:
             return []
-        assert self.columns is not None
-        first, inner = column, list[str]()
-        while first not in self.columns and "." in first:
-            first, step = first.rsplit(".", 1)
-            inner.insert(0, step)
-        if first in self.columns:
-            position = self.columns.index(first)
-            kind = schema.field(position).type
-            for step in inner:
-                names = [field.name for field in kind] if types.is_struct(kind) else []
-                kind = kind.field(names.index(step)).type if names.count(step) == 1 else None
-                if kind is None:
-                    break
-            if kind is not None:
-                value = kind.value_type if types.is_dictionary(kind) else kind
-                if is_text(types, value):
-                    return [position, *inner]
-                one_line = " ".join(str(kind).splitlines())
-                raise InputError(f'{self.source.name}: "{column}" is {one_line}, not text; name it with --text-column')
-        shown = shown_names(self.columns)
-        raise InputError(f'{self.source.name}: no column "{column}" (columns: {shown}); name it with --text-column')
+        try:
+            found = way_to(column, fields_of(schema), fields_of)
+        except InputError as error:
+            raise InputError(f"{self.source.name}: {error}") from error
+        if found is None:
+            shown = shown_names(schema.names)
+            raise InputError(f'{self.source.name}: no column "{column}" (columns: {shown}); name it with --text-column')
+        way, kind = found
+        if not types.is_null(kind) and not is_text(types, kind.value_type if types.is_dictionary(kind) else kind):
+            one_line = " ".join(str(kind).splitlines())
+            raise InputError(f'{self.source.name}: "{column}" is {one_line}, not text; name it with --text-column')
+        return way
 
     def _texts(self, batch: pyarrow.RecordBatch) -> tuple[list[str | None], dict[int, str]]:
         arrow = load_pyarrow(self.source.name)
-        if not self._steps:
+        if not self._way:
             return [None] * len(batch), {}
-        column = batch.column(self._steps[0])
-        if len(self._steps) > 1:
-            column = arrow.compute.struct_field(column, self._steps[1:])
+        column = column_at(batch, self._way)
         if arrow.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        if batch.nbytes > self.source.max_row_bytes:
+        if batch.nbytes > self.source.max_row_bytes and not arrow.types.is_null(column.type):
             longest = arrow.compute.max(arrow.compute.binary_length(column)).as_py()
             if (longest or 0) > self.source.max_row_bytes:
                 raise self.source.too_long()
@@ -191,7 +185,7 @@ class ArrowRecords(Sequence[Record]):
     """
 
     def __init__(self, batch: pyarrow.RecordBatch, columns: Sequence[str]) -> None:
-        self._batch, self._columns = batch, columns
+        self._batch, self.columns = batch, columns
         self._rows: list[Record] | None = None
 
     def __len__(self) -> int:
@@ -199,9 +193,9 @@ class ArrowRecords(Sequence[Record]):
 
     def __getitem__(self, position: Any) -> Any:
         if self._rows is None:
-            values = [_values(column) for column in self._batch.columns]
+            values = [plain_values(column) for column in self._batch.columns]
             rows = zip(*values, strict=True) if values else ((),) * len(self)
-            self._rows = [dict(zip(self._columns, row, strict=True)) for row in rows]
+            self._rows = [dict(zip(self.columns, row, strict=True)) for row in rows]
         return self._rows[position]
 
 
@@ -221,7 +215,7 @@ class ArrowChunk(Chunk):
         assert isinstance(self.records, ArrowRecords)
         batch = self.batch.take(load_pyarrow(self.source).array(keep, "int64"))
         part = Chunk.select(self, keep)
-        records = ArrowRecords(batch, self.records._columns)
+        records = ArrowRecords(batch, self.records.columns)
         return ArrowChunk(part.source, part.rows, part.raws, part.texts, records, part.errors, part.rebuilt, batch)
 
 
@@ -264,7 +258,7 @@ def _strings(column: pyarrow.Array, errors: dict[int, str]) -> list[str | None]:
     return texts
 
 
-def _values(column: pyarrow.Array) -> list[Any]:
+def plain_values(column: pyarrow.Array) -> list[Any]:
     """Return the values of a column for output in another format; what Python has no value for becomes text."""
     try:
         return list(column.to_pylist())

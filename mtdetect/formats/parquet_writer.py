@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mtdetect.errors import InputError
-from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, added_columns
+from mtdetect.formats.arrow import spelled_out_bytes
+from mtdetect.formats.base import RAW_COLUMN, Chunk, Record, RowWriter, added_columns, free_names, shown_names
 from mtdetect.formats.jsonl import dump
-from mtdetect.formats.parquet import CODEC, ArrowChunk, is_text, load_pyarrow
-from mtdetect.formats.source import CHUNK_ROWS
+from mtdetect.formats.parquet import CODEC, ArrowChunk, is_text, load_pyarrow, plain_values
 from mtdetect.verdict import Span
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _GROUP_BYTES = 64 * 1024 * 1024  # of values in a row group
 _GROUP_ROWS = 128 * 1024
-_MISFITS = (TypeError, ValueError, OverflowError)
+_OTHERWISE = "write JSON lines instead: --output-format jsonl"
 
 
 class ParquetWriter(RowWriter):
@@ -37,6 +37,7 @@ class ParquetWriter(RowWriter):
         self._sink = _Sink(self.stream)
         self._writer: Any = None
         self._schema: pyarrow.Schema | None = None
+        self._names: Sequence[str] = self.columns  # distinct names of the columns of the schema
         self._mixed: set[str] = set()
         self._codec = "SNAPPY"
         self._batches: list[pyarrow.RecordBatch] = []
@@ -65,11 +66,12 @@ class ParquetWriter(RowWriter):
             self._types = [_arrow_type(arrow, type(value)) for value in first]
         added = [_added_array(arrow, column, kind) for column, kind in zip(columns, self._types, strict=True)]
         batch = arrow.RecordBatch.from_arrays([*own.columns, *added], schema=self._whole_schema())
+        size = spelled_out_bytes(batch)
+        if self._batches and (self._rows + len(batch) > _GROUP_ROWS or self._size + size > _GROUP_BYTES):
+            self._write_group()
         self._batches.append(batch)
         self._rows += len(batch)
-        self._size += batch.nbytes
-        if self._rows >= _GROUP_ROWS or self._size >= _GROUP_BYTES:
-            self._write_group()
+        self._size += size
 
     def close(self) -> None:
         """Write what is left, and the footer."""
@@ -97,67 +99,94 @@ class ParquetWriter(RowWriter):
                 self._writer.write_table(table, row_group_size=_GROUP_ROWS)
         self._batches, self._size, self._rows = [], 0, 0
 
-    def _from_records(self, chunk: Chunk) -> pyarrow.RecordBatch:
-        """Return rows of another format, or of other types, as a batch with the types of the output."""
+    def misfits(self, chunk: Chunk) -> dict[int, str]:
+        """Return which rows do not fit the columns and types of the output, and why; the first chunk sets the types."""
+        own = chunk.batch.schema if isinstance(chunk, ArrowChunk) and chunk.batch is not None else None
         if self._schema is None:
-            self._set_schema(chunk)
-        try:
-            return self._batch(self._checked(chunk))
-        except (*_MISFITS, self._arrow.ArrowException) as error:
-            failure: Exception = error
-        if chunk.errors:  # nothing lost: rows that cannot be read go whole into the first column of text
-            try:
-                return self._batch(self._with_whole_rows(chunk))
-            except (*_MISFITS, self._arrow.ArrowException) as error:
-                failure = error
-        detail = (str(failure).splitlines() or ["other types"])[0]
-        raise InputError(
-            f"{chunk.source}, rows {chunk.rows[0]} to {chunk.rows[-1]}: a row does not fit the Parquet columns, "
-            f"which the first {CHUNK_ROWS} rows set ({detail}); write JSON lines instead: --output-format jsonl"
-        ) from failure
-
-    def _batch(self, rows: Sequence[Record]) -> pyarrow.RecordBatch:
-        arrays = []
+            if own is not None and tuple(own.names) == self.columns:
+                self._schema = own
+            else:
+                self._set_schema(chunk)
         assert self._schema is not None
-        for field in self._schema:
-            values = [row.get(field.name) for row in rows]
-            if field.name in self._mixed:
-                values = [value if isinstance(value, str | None) else dump(value).decode() for value in values]
-            arrays.append(self._arrow.array(values, field.type))
-        return self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema)
+        if own == self._schema:
+            return {}
+        found: dict[int, str] = {}
+        for name, field in zip(self._names, self._schema, strict=True):
+            values = self._values(name, chunk.records)
+            for position in _misfits(self._arrow, values, field.type):
+                found[position] = (
+                    f'"{shown_names([name])}" does not fit {field.type}, which the first rows set; {_OTHERWISE}'
+                )
+        return self.without_column(chunk, self._names) | found
+
+    def _from_records(self, chunk: Chunk) -> pyarrow.RecordBatch:
+        """Return rows of another format, or of other types, as a batch with the types of the output.
+
+        Nothing lost: rows that do not fit, and are known as unreadable, go whole into the first column of text.
+        """
+        misfits = self.misfits(chunk)
+        schema, rows = self._schema, list(chunk.records)
+        assert schema is not None
+        whole = next((n for n, f in zip(self._names, schema, strict=True) if is_text(self._arrow.types, f.type)), None)
+        for position, reason in sorted(misfits.items()):
+            if position not in chunk.errors or whole is None:
+                raise InputError(f"{chunk.source}, row {chunk.rows[position]}: {reason}")
+            rows[position] = {whole: rows[position].get(RAW_COLUMN) or dump(rows[position]).decode()}
+        columns = [self._values(name, rows) for name in self._names]
+        arrays = [self._arrow.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)]
+        return self._arrow.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _values(self, name: str, rows: Sequence[Record]) -> list[Any]:
+        values = [row.get(name) for row in rows]
+        if name in self._mixed:
+            values = [value if isinstance(value, str | None) else dump(value).decode() for value in values]
+        return values
 
     def _set_schema(self, chunk: Chunk) -> None:
-        """Take the types from the readable rows; a column of several types holds JSON."""
+        """Take the types from the readable rows; a column of several types, or of none, holds JSON."""
         arrow = self._arrow
         rows = [record for position, record in enumerate(chunk.records) if position not in chunk.errors]
         fields = []
         for name in self.columns:
+            values = [row.get(name) for row in rows]
             try:
-                kind = arrow.array([row.get(name) for row in rows]).type
-            except (*_MISFITS, arrow.ArrowException):
+                kind = arrow.array(values).type
+            except (TypeError, ValueError, OverflowError, arrow.ArrowException):
+                kind = arrow.null()
+            if arrow.types.is_null(kind) or _misfits(arrow, values, kind):
                 kind = arrow.string()
                 self._mixed.add(name)
-            fields.append((name, arrow.string() if arrow.types.is_null(kind) else kind))
+            fields.append((name, kind))
+        if not any(is_text(arrow.types, kind) for _, kind in fields):  # rows that fit nowhere else stand here
+            fields.append((free_names([RAW_COLUMN], (*self.columns, *self.added))[0], arrow.string()))
         self._schema = arrow.schema(fields)
+        self._names = self._schema.names
 
-    def _checked(self, chunk: Chunk) -> list[Record]:
-        assert self._schema is not None
-        names = set(self._schema.names)
-        for record in chunk.records:
-            for name in record:
-                if name not in names:
-                    raise ValueError(f'"{name}" is no column')
-        return list(chunk.records)
 
-    def _with_whole_rows(self, chunk: Chunk) -> list[Record]:
-        assert self._schema is not None
-        rows = list(chunk.records)
-        name = next((field.name for field in self._schema if is_text(self._arrow.types, field.type)), None)
-        if name is None:
-            raise ValueError("no column of text for a row that cannot be read")
-        for position in chunk.errors:
-            rows[position] = {name: rows[position].get(RAW_COLUMN) or dump(rows[position]).decode()}
-        return rows
+def _misfits(arrow: Any, values: Sequence[Any], kind: pyarrow.DataType) -> list[int]:
+    """Return the positions of values that a type does not hold as they are."""
+    try:
+        array = arrow.array(values, kind)
+    except (TypeError, ValueError, OverflowError, arrow.ArrowException):
+        if len(values) == 1:
+            return [0]
+        return [i for i, value in enumerate(values) if value is not None and _misfits(arrow, [value], kind)]
+    if arrow.types.is_string(kind):  # anything else was refused
+        return []
+    return [
+        i for i, (given, kept) in enumerate(zip(values, plain_values(array), strict=True)) if not _same(given, kept)
+    ]
+
+
+def _same(given: Any, kept: Any) -> bool:
+    """Tell whether Arrow kept a value: fractions are cut off, and unknown fields left out, without a word."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        return all(value is None or (name in kept and _same(value, kept[name])) for name, value in given.items())
+    if isinstance(given, list) and isinstance(kept, list):
+        return len(given) == len(kept) and all(map(_same, given, kept))
+    if isinstance(given, bool) != isinstance(kept, bool):
+        return False
+    return bool(given == kept or (given != given and kept != kept))
 
 
 class _Sink(io.RawIOBase):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mtdetect.detector import Detector
-from mtdetect.errors import MissingExtraError
-from mtdetect.gate import Action, Gate
+from mtdetect.errors import InputError, MissingExtraError
+from mtdetect.gate import ACTIONS, Action, Gate
 from mtdetect.integrations.rows import PREFIX, RowScorer
 
 try:
@@ -34,9 +34,12 @@ class MtdetectFilter(BaseFilter or object):  # type: ignore[misc]
         exclusion_writer: writes the dropped documents, with the action as ``filter_reason``.
         batch_size: documents scored at a time.
         source_key: metadata that names the source of a document, for a gate with rules by source.
+        prefix: starts the name of all added metadata.
 
     Raises:
         MissingExtraError: datatrove is not installed.
+        TypeError: ``gate`` is no gate.
+        ValueError: ``drop`` holds what is no action.
     """
 
     name = "🔎 mtdetect"
@@ -48,11 +51,18 @@ class MtdetectFilter(BaseFilter or object):  # type: ignore[misc]
         exclusion_writer: DiskWriter | None = None,
         batch_size: int = 256,
         source_key: str | None = None,
+        prefix: str = PREFIX,
     ) -> None:
         if BaseFilter is None:
             raise MissingExtraError("datatrove is not installed: pip install 'mtdetect[datatrove]'")
+        if gate is not None and not isinstance(gate, Gate):
+            raise TypeError(f"gate is a Gate, not {type(gate).__name__}; write mtdetect.Gate(mtdetect.load())")
+        if isinstance(drop, str) or (unknown := [action for action in drop if action not in ACTIONS]):
+            wrong = repr(drop if isinstance(drop, str) else unknown[0])
+            raise ValueError(f'drop holds actions ({", ".join(ACTIONS)}), not {wrong}; write drop=("reject",)')
         super().__init__(exclusion_writer, batch_size)
-        self._scorer = RowScorer(Gate(Detector()) if gate is None else gate)
+        self._scorer = RowScorer(Gate(Detector()) if gate is None else gate, prefix=prefix)
+        self._prefix = prefix
         self._drop = frozenset(drop)
         self._source_key = source_key
 
@@ -61,12 +71,21 @@ class MtdetectFilter(BaseFilter or object):  # type: ignore[misc]
         return self.filter_batch([doc])[0]
 
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
-        """Judge N documents; returns N answers in the same order."""
+        """Judge N documents; returns N answers in the same order.
+
+        Raises:
+            InputError: a document has metadata of the name of what is added.
+        """
+        for doc in batch:
+            try:
+                self._scorer.check_columns(doc.metadata)
+            except InputError as error:
+                raise InputError(f"metadata of document {doc.id!r}: {error}") from error
         answers: list[bool | tuple[bool, str]] = []
         sources = None if self._source_key is None else [doc.metadata.get(self._source_key) for doc in batch]
         for doc, added in zip(batch, self._scorer.rows([doc.text for doc in batch], sources), strict=True):
             doc.metadata.update(added)
-            action, status, score = (added[PREFIX + name] for name in ("action", "status", "score"))
+            action, status, score = (added[self._prefix + name] for name in ("action", "status", "score"))
             self.stat_update(action, status)
             if score is not None:
                 self.stat_update("score", value=score)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtdetect.detector import Detector
-from mtdetect.errors import InputError, needs_extra
+from mtdetect.errors import needs_extra
 from mtdetect.gate import Gate
 from mtdetect.integrations.arrow import ArrowScorer
 from mtdetect.integrations.rows import PREFIX
@@ -32,8 +32,6 @@ class BatchScorer:
         Raises:
             InputError: the batch is no Arrow table, has no text column, or has an added column already.
         """
-        if not hasattr(batch, "schema"):
-            raise InputError(f'a batch is a {type(batch).__name__}; call map_batches with batch_format="pyarrow"')
         return self._scorer(batch)
 
 
@@ -54,7 +52,7 @@ def score_dataset(
 
     Args:
         dataset: any dataset.
-        text_column: column of strings.
+        text_column: column of strings, or a dotted path into structs.
         by: a detector (the shipped model if None), or a gate. A model folder must lie under the same path on
             every machine.
         level: ``"sentence"`` or ``"document"``; None for sentences, and for the level of a gate.

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from mtdetect.detector import Detector
+from mtdetect.errors import InputError
+from mtdetect.formats.base import position_of
 from mtdetect.gate import Gate
 from mtdetect.verdict import Level
 
 PREFIX = "mtdetect_"
-"""Starts the name of every added column, so that none is taken already."""
+"""Starts the name of every added column."""
 
 UNREADABLE = "unreadable"
 """Status of a value that is not text."""
@@ -51,20 +53,33 @@ class RowScorer:
         plain = ("action", "score", "reason") if isinstance(by, Gate) else ("score",)
         self.names = tuple(prefix + name for name in (*plain, "status", "signature"))
 
+    def check_columns(self, names: Iterable[Any], text_column: str | None = None, any_case: bool = False) -> None:
+        """Refuse a table that has an added column, or the text column twice; ``any_case``: capitals do not count.
+
+        Raises:
+            InputError: the message names the column and says what to do.
+        """
+        given = list(map(str, names))
+        if text_column is not None:
+            position_of(text_column, given)
+        taken = {name.lower() if any_case else name: name for name in given}
+        for name in self.names:
+            if clash := taken.get(name.lower() if any_case else name):
+                raise InputError(f"a column {clash!r} is there already; drop it, or choose another prefix")
+
     def columns(self, values: Iterable[Any], sources: Iterable[Any] | None = None) -> dict[str, list[Any]]:
         """Return the columns of N values: lists of N, in the order of the values.
 
         ``sources`` are N names for a gate with rules by source; None, or what is no string, is no source.
-
-        None and NaN are empty texts. A value that is no text gets the status ``"unreadable"``; a gate treats it
-        as an empty text. A score is the float32 of :meth:`mtdetect.Detector.score` as a float
-        of the same value, None where there is none.
+        None and NaN are empty texts; bytes in UTF-8 are text. A value that is no text gets the status
+        ``"unreadable"``; a gate treats it as an empty text. A score is the float32 of
+        :meth:`mtdetect.Detector.score` as a float, None where there is none.
 
         Raises:
             ModelError: the model folder cannot be used.
-            ValueError: a gate got another number of sources than of values.
+            ValueError: not as many sources as values.
         """
-        given = list(values)
+        given = [_decoded(value) if isinstance(value, bytes | bytearray) else value for value in values]
         texts = [value if isinstance(value, str) else None for value in given]
         odd = [i for i, value in enumerate(given) if not (value is None or isinstance(value, str) or _is_nan(value))]
         if isinstance(self.by, Gate):
@@ -92,6 +107,13 @@ class RowScorer:
         """Return what :meth:`columns` returns row by row: N dictionaries from column to value."""
         columns = self.columns(values, sources)
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _decoded(value: bytes | bytearray) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return bytes(value)
 
 
 def _is_nan(value: Any) -> bool:

@@ -19,13 +19,7 @@ if TYPE_CHECKING:
 
 
 class BatchScorer:
-    """The function for ``DataFrame.mapInArrow``: batches of rows in, the same rows with scores out, in order.
-
-    ``score_dataframe`` is the short way.
-
-    Raises:
-        MissingExtraError: pyspark is not installed.
-    """
+    """The function for ``DataFrame.mapInArrow`` (see :func:`score_dataframe`): rows in, the same with scores out."""
 
     def __init__(self, scorer: ArrowScorer) -> None:
         _types()
@@ -36,17 +30,12 @@ class BatchScorer:
         return map(self._scorer, batches)
 
     def schema(self, given: StructType) -> StructType:
-        """Return the schema of a data frame with the added columns behind its own, for ``mapInArrow``.
-
-        Raises:
-            InputError: no text column, one that is not of strings, or a column of the name of an added one.
-        """
-        types, column = _types(), self._scorer.text_column
-        self._scorer.check_columns(given.names)
-        kind = given[column].dataType
-        if not isinstance(kind, types.StringType | types.NullType):
-            raise InputError(f"the column {column!r} holds {kind.simpleString()}, not string; name the column of text")
-        return types.StructType([*given.fields, *_fields(self._scorer)])
+        """Return the schema of a data frame with the added columns; errors are those of ``score_dataframe``."""
+        self._scorer.check_columns(given.names, any_case=True)
+        _, kind = self._scorer.ways(_inside(given), _inside)[0]
+        if (name := kind.simpleString()) not in ("string", "binary", "void"):
+            raise InputError(f"{self._scorer.text_column!r} holds {name}, not string; name the column of text")
+        return _types().StructType([*given.fields, *_fields(self._scorer)])
 
 
 def score_dataframe(
@@ -59,15 +48,13 @@ def score_dataframe(
 ) -> DataFrame:
     """Return a data frame with score, status and signature of every row; with action and reason under a gate.
 
-    Every row is kept, in the order of its partition; a row without a score has a null. Nothing runs until Spark
-    needs the rows, and each row is scored once, whatever is filtered afterwards. All columns travel to Python and
-    back: where a table is wide, :func:`score_udf` sends the text alone.
+    Every row is kept, in the order of its partition; a row without a score has a null. Each row is scored once,
+    whatever is filtered. All columns travel to Python and back: :func:`score_udf` sends the text alone.
 
     Args:
         df: any data frame.
-        text_col: column of strings.
-        by: a detector (the shipped model if None), or a gate. A model folder must lie under the same path on
-            every machine.
+        text_col: column of strings (or of bytes in UTF-8), or a dotted path into structs.
+        by: a detector (the shipped model if None), or a gate. A model folder must lie under one path everywhere.
         level: ``"sentence"`` or ``"document"``; None for sentences, and for the level of a gate.
         prefix: starts the name of every added column.
         source_col: column that names the source of a row, for a gate with rules by source.
@@ -76,18 +63,31 @@ def score_dataframe(
         InputError: no such column, one that is not of strings, or a column of the name of an added one.
         MissingExtraError: pyspark is not installed.
     """
-    scorer = BatchScorer(ArrowScorer(text_col, by, level, prefix, source_col))
-    return df.mapInArrow(scorer, scorer.schema(df.schema))
+    _types()
+    scorer, names = ArrowScorer(text_col, by, level, prefix, source_col), df.columns
+    schema = BatchScorer(scorer).schema(df.schema)
+
+    numbers = [f"c{i}" for i in range(len(schema))]  # dots, backticks and names twice get lost on the way to Python
+
+    def score(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        for batch in batches:
+            scored = scorer(type(batch).from_arrays(batch.columns, names=names))
+            yield type(batch).from_arrays(scored.columns, names=numbers)
+
+    numbered = _types().StructType()
+    for number, field in zip(numbers, schema, strict=True):
+        numbered.add(number, field.dataType, field.nullable, field.metadata)
+    return df.toDF(*numbers[: len(names)]).mapInArrow(score, numbered).toDF(*schema.names)
 
 
 def score_udf(by: Detector | Gate | None = None, level: Level | None = None) -> Callable[..., Column]:
     """Return a function of one column of strings that gives a struct: score, status, signature (and action, reason).
 
-    A gate judges by its general rules, as the function sees no source. Spark is told that the function is not
-    deterministic: it is, but Spark would score again wherever a field is filtered on.
+    A gate sees no source and judges by its general rules. Spark is told that the function is not deterministic:
+    it is, but Spark would score again wherever a field is filtered on.
 
     Raises:
-        MissingExtraError: pyspark is not installed, or is older than 4.1.
+        MissingExtraError: pyspark is not installed.
     """
     types = _types()
     from pyspark.sql.functions import arrow_udf
@@ -103,12 +103,13 @@ def score_udf(by: Detector | Gate | None = None, level: Level | None = None) -> 
     return cast("Callable[..., Column]", arrow_udf(score, types.StructType(_fields(scorer))).asNondeterministic())
 
 
+def _inside(kind: Any) -> list[tuple[str, Any]]:
+    return [(field.name, field.dataType) for field in getattr(kind, "fields", ())]
+
+
 def _fields(scorer: ArrowScorer) -> list[Any]:
-    types = _types()
-    return [
-        types.StructField(name, types.FloatType() if name.endswith("score") else types.StringType())
-        for name in scorer.names
-    ]
+    field, number, string = _types().StructField, _types().FloatType(), _types().StringType()
+    return [field(name, number if name.endswith("score") else string) for name in scorer.names]
 
 
 def _types() -> Any:

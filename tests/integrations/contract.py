@@ -29,7 +29,7 @@ TEXTS: list[str | None] = [
 ]
 """Text of every kind; the frameworks get it many times over, so that it fills several batches."""
 
-ODD: list[Any] = [CLEAN, 7, b"bytes of text that nobody decoded", ["a", "list"], float("nan"), None, True]
+ODD: list[Any] = [CLEAN, 7, b"bytes \xff that are no text", ["a", "list"], float("nan"), None, True]
 ODD_STATUSES = ["scored", "unreadable", "unreadable", "unreadable", "empty", "empty", "unreadable"]
 
 

@@ -105,3 +105,32 @@ def test_rules_by_source(detector: Detector) -> None:
     step = MtdetectFilter(mtdetect.Gate(detector, sources={"strict": rules}), source_key="site")
     documents = [Document(text=CLEAN, id="1", metadata={"site": "strict"}), Document(text=CLEAN, id="2")]
     assert step.filter_batch(documents) == [(False, "reject"), True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "line"),
+    [
+        ({"drop": "reject"}, ValueError, r"not 'reject'; write drop=\(\"reject\",\)"),
+        ({"drop": ("reject", "rejcet")}, ValueError, r"actions \(pass, review, reject\), not 'rejcet'"),
+        ({"gate": Detector()}, TypeError, r"not Detector; write mtdetect\.Gate\(mtdetect\.load\(\)\)"),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], error: type[Exception], line: str) -> None:
+    with pytest.raises(error, match=line):
+        MtdetectFilter(**arguments)
+
+
+def test_metadata_is_never_overwritten(detector: Detector) -> None:
+    documents = [
+        Document(text=CLEAN, id="a", metadata={"mtdetect_score": "mine"}),
+        Document(text=CLEAN, id="b", metadata={"kept": 1}),
+    ]
+    with pytest.raises(
+        mtdetect.InputError, match=r"document 'a'.*'mtdetect_score' is there already; .* another prefix"
+    ):
+        MtdetectFilter().filter_batch(documents[::-1])
+    assert documents[1].metadata == {"kept": 1}
+    step = MtdetectFilter(mtdetect.Gate(detector, level="sentence"), prefix="second_")
+    assert step.filter_batch(documents) == [True, True]
+    assert documents[0].metadata["mtdetect_score"] == "mine"
+    assert documents[0].metadata["second_score"] == detector.score([CLEAN])[0]

@@ -65,9 +65,17 @@ def test_gate_filters_documents(detector: Detector) -> None:
 
 
 def test_values_that_are_no_text_become_a_status() -> None:
-    blocks = [pa.table({"text": column}) for column in ([7, None], [None, None], [CLEAN, ""], [b"bytes", b""])]
+    blocks = [
+        pa.table({"text": column}) for column in ([7, None], [None, None], [CLEAN, ""], [b"\xff", CLEAN.encode()])
+    ]
     statuses = [_table(score_dataset(ray.data.from_arrow(block)))["mtdetect_status"].to_pylist() for block in blocks]
-    assert statuses == [["unreadable", "empty"], ["empty"] * 2, ["scored", "empty"], ["unreadable"] * 2]
+    assert statuses == [["unreadable", "empty"], ["empty"] * 2, ["scored", "empty"], ["unreadable", "scored"]]
+
+
+def test_text_inside_a_struct(detector: Detector) -> None:
+    given = pa.table({"doc": [{"text": GARBLED}, None], "id": [1, 2]})
+    scored = _table(score_dataset(ray.data.from_arrow(given), "doc.text"))
+    assert scored["mtdetect_score"].to_pylist() == [detector.score([GARBLED])[0], None]
 
 
 def test_an_actor_loads_the_model_once() -> None:
@@ -95,5 +103,5 @@ def test_an_actor_loads_the_model_once() -> None:
 
 
 def test_another_batch_format_is_refused_with_what_to_write() -> None:
-    with pytest.raises(mtdetect.InputError, match='dict; call map_batches with batch_format="pyarrow"'):
+    with pytest.raises(mtdetect.InputError, match=r'a dict .*call map_batches with batch_format="pyarrow"'):
         BatchScorer(ArrowScorer())({"text": [CLEAN]})  # type: ignore[arg-type]

@@ -129,7 +129,7 @@ def test_arrow_batches_chunks_slices_and_nothing_at_all(detector: Detector) -> N
     [
         (pa.array([1, None]), ["unreadable", "empty"]),
         (pa.array([None, None]), ["empty", "empty"]),
-        (pa.array([b"bytes", b""]), ["unreadable", "unreadable"]),
+        (pa.array([b"\xff", b""]), ["unreadable", "empty"]),
         (pa.array([["a"], None]), ["unreadable", "empty"]),
         (pa.array([1.5, float("nan")]), ["unreadable", "empty"]),
     ],
@@ -151,10 +151,54 @@ def test_text_that_is_no_utf8_becomes_a_status(detector: Detector) -> None:
 def test_columns_that_do_not_fit_are_refused() -> None:
     with pytest.raises(mtdetect.InputError, match="no column 'text' among body, id; name the column"):
         ArrowScorer()(pa.table({"body": ["a"], "id": [1]}))
-    with pytest.raises(mtdetect.InputError, match="2 columns 'text'"):
+    with pytest.raises(mtdetect.InputError, match='2 columns are called "text"; rename'):
         ArrowScorer()(pa.Table.from_arrays([pa.array(["a"])] * 2, names=["text", "text"]))
     with pytest.raises(mtdetect.InputError, match=r"'mtdetect_score' is there already; .* another prefix"):
         ArrowScorer()(pa.table({"text": ["a"], "mtdetect_score": [1]}))
+
+
+def test_bytes_in_utf8_are_text(detector: Detector) -> None:
+    columns = RowScorer().columns([GARBLED.encode(), bytearray(CLEAN.encode()), "\xe9".encode("latin-1")])
+    assert columns["mtdetect_score"][:2] == detector.score([GARBLED, CLEAN]).tolist()
+    assert columns["mtdetect_status"][2] == "unreadable"
+    scored = ArrowScorer()(pa.table({"text": [GARBLED.encode(), None, b"\xff"]}))
+    assert scored["mtdetect_score"][0].as_py() == detector.score([GARBLED])[0]
+    assert scored["mtdetect_status"].to_pylist() == ["scored", "empty", "unreadable"]
+    assert scored["text"].type == pa.binary()
+
+
+def test_dotted_paths_lead_into_structs_unless_a_column_has_that_name(detector: Detector) -> None:
+    documents = [{"body": {"text": GARBLED, "site": "strict"}}, {"body": None}, None]
+    table = pa.table({"doc": documents, "doc.title": [CLEAN, GARBLED, None], "id": [1, 2, 3]})
+    rules = Rules(false_positive_rate=0.01, review_rate=0.05, minimum_words=1000, short="reject")
+    gate = mtdetect.Gate(detector, level="sentence", sources={"strict": rules})
+    scored = ArrowScorer("doc.body.text", by=gate, source_column="doc.body.site")(table)
+    assert scored.select(table.column_names).equals(table)
+    assert scored["mtdetect_status"].to_pylist() == ["too_short", "empty", "empty"]
+    assert ArrowScorer("doc.body.text")(table)["mtdetect_score"][0].as_py() == detector.score([GARBLED])[0]
+    batch = table.to_batches()[0]
+    assert (
+        ArrowScorer("doc.title")(batch)["mtdetect_score"].to_pylist()[:2] == detector.score([CLEAN, GARBLED]).tolist()
+    )
+    with pytest.raises(mtdetect.InputError, match=r"no column 'doc\.text' among doc, doc\.title, id"):
+        ArrowScorer("doc.text")(table)
+
+
+@pytest.mark.parametrize("batch", [{"text": [CLEAN]}, [CLEAN], None])
+def test_what_is_no_arrow_table_is_refused_with_what_to_do(batch: object) -> None:
+    with pytest.raises(mtdetect.InputError, match=r'no Arrow table but a .*datasets: with_format\("arrow"\)'):
+        ArrowScorer()(batch)  # type: ignore[type-var]
+
+
+def test_columns_that_are_there_already_are_refused_in_any_case_where_asked() -> None:
+    scorer = RowScorer()
+    scorer.check_columns(["text", "MTDETECT_SCORE", 7], "text")
+    with pytest.raises(mtdetect.InputError, match="'MTDETECT_SCORE' is there already; drop it"):
+        scorer.check_columns(["text", "MTDETECT_SCORE"], any_case=True)
+    with pytest.raises(mtdetect.InputError, match="'mtdetect_status' is there already"):
+        scorer.check_columns(["mtdetect_status"])
+    with pytest.raises(mtdetect.InputError, match='2 columns are called "text"'):
+        scorer.check_columns(["text", "text"], "text")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +208,8 @@ def test_columns_that_do_not_fit_are_refused() -> None:
         ("pyspark", "spark import score_dataframe as made; made(None)", "mtdetect[spark]"),
         ("pyspark", "spark import BatchScorer as made; made(None)", "mtdetect[spark]"),
         ("pyspark", "spark import score_udf as made; made()", "mtdetect[spark]"),
+        ("pyarrow", "spark import score_dataframe as made; made(None)", "mtdetect[spark]"),
+        ("pyarrow", "spark import score_udf as made; made()", "mtdetect[spark]"),
         ("ray", "ray import score_dataset as made; made(None)", "mtdetect[ray]"),
         ("datatrove", "datatrove import MtdetectFilter as made; made()", "mtdetect[datatrove]"),
     ],

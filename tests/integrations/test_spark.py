@@ -126,6 +126,30 @@ def test_columns_that_do_not_fit_are_refused_before_anything_runs(spark: SparkSe
         score_dataframe(score_dataframe(frame), "text")
 
 
+def test_names_that_sql_would_take_apart_and_names_twice(spark: SparkSession, detector: Detector) -> None:
+    frame = spark.createDataFrame([(CLEAN, 1, 2, 3)], "`a.b text` string, `x``y` int, n int, m int")
+    frame = frame.toDF("a.b text", "x`y", "n", "n")
+    scored = score_dataframe(frame, "a.b text")
+    assert scored.columns == [*frame.columns, "mtdetect_score", "mtdetect_status", "mtdetect_signature"]
+    (row,) = scored.collect()
+    assert row[:5] == (CLEAN, 1, 2, 3, detector.score([CLEAN])[0])
+    with pytest.raises(mtdetect.InputError, match='2 columns are called "n"; rename'):
+        score_dataframe(frame, "n")
+
+
+def test_text_in_structs_and_as_bytes(spark: SparkSession, detector: Detector) -> None:
+    frame = spark.createDataFrame([((GARBLED,), bytearray(CLEAN.encode()))], "doc struct<text: string>, raw binary")
+    (row,) = score_dataframe(score_dataframe(frame, "doc.text"), "raw", prefix="raw_").collect()
+    assert [row["mtdetect_score"], row["raw_score"]] == detector.score([GARBLED, CLEAN]).tolist()
+    assert row["doc"]["text"] == GARBLED
+
+
+def test_an_added_name_in_capitals_is_refused(spark: SparkSession) -> None:
+    frame = _frame(spark, TEXTS).withColumnRenamed("id", "MTDETECT_SCORE")
+    with pytest.raises(mtdetect.InputError, match="'MTDETECT_SCORE' is there already; drop it"):
+        score_dataframe(frame)
+
+
 def test_a_worker_loads_the_model_once_without_pandas(spark: SparkSession) -> None:
     scorer = BatchScorer(ArrowScorer())
     assert len(pickle.dumps(scorer)) < 1000
