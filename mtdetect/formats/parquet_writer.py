@@ -39,6 +39,7 @@ class ParquetWriter(RowWriter):
         self._schema: pyarrow.Schema | None = None
         self._names: Sequence[str] = self.columns  # distinct names of the columns of the schema
         self._mixed: set[str] = set()
+        self._asked = False  # whether the caller looks for misfits: they are among the errors of its chunks then
         self._codec = "SNAPPY"
         self._batches: list[pyarrow.RecordBatch] = []
         self._size = self._rows = 0
@@ -101,6 +102,10 @@ class ParquetWriter(RowWriter):
 
     def misfits(self, chunk: Chunk) -> dict[int, str]:
         """Return which rows do not fit the columns and types of the output, and why; the first chunk sets the types."""
+        self._asked = True
+        return self._misfits(chunk)
+
+    def _misfits(self, chunk: Chunk) -> dict[int, str]:
         own = chunk.batch.schema if isinstance(chunk, ArrowChunk) and chunk.batch is not None else None
         if self._schema is None:
             if own is not None and tuple(own.names) == self.columns:
@@ -112,11 +117,9 @@ class ParquetWriter(RowWriter):
             return {}
         found: dict[int, str] = {}
         for name, field in zip(self._names, self._schema, strict=True):
-            values = self._values(name, chunk.records)
-            for position in _misfits(self._arrow, values, field.type):
-                found[position] = (
-                    f'"{shown_names([name])}" does not fit {field.type}, which the first rows set; {_OTHERWISE}'
-                )
+            kind = " ".join(str(field.type).splitlines())
+            for position in _unfit(self._arrow, self._values(name, chunk.records), field.type):
+                found[position] = f'"{shown_names([name])}" does not fit {kind}, which the first rows set; {_OTHERWISE}'
         return self.without_column(chunk, self._names) | found
 
     def _from_records(self, chunk: Chunk) -> pyarrow.RecordBatch:
@@ -124,7 +127,9 @@ class ParquetWriter(RowWriter):
 
         Nothing lost: rows that do not fit, and are known as unreadable, go whole into the first column of text.
         """
-        misfits = self.misfits(chunk)
+        suspects = sorted(chunk.errors) if self._asked else range(len(chunk))
+        part = chunk if len(suspects) == len(chunk) else chunk.select(suspects)
+        misfits = {suspects[position]: reason for position, reason in self._misfits(part).items()}
         schema, rows = self._schema, list(chunk.records)
         assert schema is not None
         whole = next((n for n, f in zip(self._names, schema, strict=True) if is_text(self._arrow.types, f.type)), None)
@@ -153,7 +158,7 @@ class ParquetWriter(RowWriter):
                 kind = arrow.array(values).type
             except (TypeError, ValueError, OverflowError, arrow.ArrowException):
                 kind = arrow.null()
-            if arrow.types.is_null(kind) or _misfits(arrow, values, kind):
+            if arrow.types.is_null(kind) or _unfit(arrow, values, kind):
                 kind = arrow.string()
                 self._mixed.add(name)
             fields.append((name, kind))
@@ -163,19 +168,20 @@ class ParquetWriter(RowWriter):
         self._names = self._schema.names
 
 
-def _misfits(arrow: Any, values: Sequence[Any], kind: pyarrow.DataType) -> list[int]:
+def _unfit(arrow: Any, values: Sequence[Any], kind: pyarrow.DataType) -> list[int]:
     """Return the positions of values that a type does not hold as they are."""
     try:
         array = arrow.array(values, kind)
     except (TypeError, ValueError, OverflowError, arrow.ArrowException):
         if len(values) == 1:
             return [0]
-        return [i for i, value in enumerate(values) if value is not None and _misfits(arrow, [value], kind)]
-    if arrow.types.is_string(kind):  # anything else was refused
+        return [i for i, value in enumerate(values) if value is not None and _unfit(arrow, [value], kind)]
+    if arrow.types.is_string(kind) or arrow.types.is_boolean(kind):  # anything else was refused
         return []
-    return [
-        i for i, (given, kept) in enumerate(zip(values, plain_values(array), strict=True)) if not _same(given, kept)
-    ]
+    kept = plain_values(array)
+    if not arrow.types.is_nested(kind) and bool not in set(map(type, values)) and kept == values:
+        return []
+    return [i for i, (given, kept) in enumerate(zip(values, kept, strict=True)) if not _same(given, kept)]
 
 
 def _same(given: Any, kept: Any) -> bool:

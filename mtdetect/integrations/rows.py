@@ -59,10 +59,9 @@ class RowScorer:
         Raises:
             InputError: the message names the column and says what to do.
         """
-        given = list(map(str, names))
+        taken = {name.lower() if any_case else name: name for name in (given := list(map(str, names)))}
         if text_column is not None:
             position_of(text_column, given)
-        taken = {name.lower() if any_case else name: name for name in given}
         for name in self.names:
             if clash := taken.get(name.lower() if any_case else name):
                 raise InputError(f"a column {clash!r} is there already; drop it, or choose another prefix")

@@ -113,6 +113,7 @@ def _fields(scorer: ArrowScorer) -> list[Any]:
 
 
 def _types() -> Any:
-    with needs_extra("spark", "Spark is not installed"):
+    with needs_extra("spark", "Spark or pyarrow is not installed"):
+        import pyarrow  # noqa: F401
         from pyspark.sql import types
     return types
