@@ -7,10 +7,10 @@ that a break marks both edges of each sentence. All word and piece arrays run ov
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 import sentencepiece
@@ -212,22 +212,23 @@ class PieceEncoder:
         self.processor.LoadFromSerializedProto(serialised)
         self.size = int(self.processor.GetPieceSize())
         self.start_id = int(self.processor.bos_id())
+        if self.start_id < 0:
+            raise ValueError("the sentencepiece model has no start of a sentence")
         lengths = [len(self.processor.IdToPiece(i)) for i in range(self.size)]
         lengths[self.start_id] = 0
         self.lengths = np.array(lengths, dtype=np.int64)
 
     def encode(self, characters: Characters) -> Pieces:
         """Cut the lower-cased sentences into pieces."""
-        encode = self.processor.Encode
+        encode, flat, counts = self.processor.Encode, array("q"), []
         # One by one: a list goes to a thread that is started for it, and on a busy machine waits for a core twice.
-        encoded = [encode(sentence, out_type=int) for sentence in characters.lower]
-        count = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)) + 1
-        start = np.zeros(len(encoded) + 1, dtype=np.int64)
+        for sentence in characters.lower:
+            pieces = encode(sentence, add_bos=True, out_type=int)
+            counts.append(len(pieces))
+            flat.fromlist(pieces)
+        count, ids = np.array(counts, dtype=np.int64), np.array(flat, dtype=np.int64)
+        start = np.zeros(len(count) + 1, dtype=np.int64)
         count.cumsum(out=start[1:])
-        ids = np.full(int(start[-1]), self.start_id, dtype=np.int64)
-        inner = np.ones(len(ids), dtype=bool)
-        inner[start[:-1]] = False
-        ids[inner] = np.fromiter(chain.from_iterable(encoded), dtype=np.int64, count=len(ids) - len(encoded))
         owner_start = start[:-1].repeat(count)
         position = np.arange(len(ids)) - owner_start
         # A piece's length in characters counts the space before a word; the first word of a sentence has none.

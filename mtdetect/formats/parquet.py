@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -231,6 +232,8 @@ def load_pyarrow(name: str) -> Any:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingExtraError(f"{name}: Parquet needs one more package: pip install 'mtdetect[parquet]'") from error
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:  # Arrow's own allocators give memory back after each batch
+        pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     return pyarrow
 
 
@@ -243,7 +246,9 @@ def is_text(types: Any, kind: pyarrow.DataType) -> bool:
 def _strings(column: pyarrow.Array, errors: dict[int, str]) -> list[str | None]:
     """Return the strings of a column of text; what is no UTF-8 becomes None and an error."""
     try:
-        values = column.to_pylist()
+        values: list[Any] = column.to_pylist()
+        if bytes not in set(map(type, values)):
+            return values
     except UnicodeDecodeError:
         values = column.cast("large_binary").to_pylist()
     texts: list[str | None] = []

@@ -229,10 +229,12 @@ def _arrow_type(arrow: Any, kind: type) -> pyarrow.DataType:
 
 def _added_array(arrow: Any, column: Sequence[Any], kind: pyarrow.DataType) -> pyarrow.Array:
     """Return added values as Arrow has them: structures inside lists of strings as JSON."""
-    if arrow.types.is_list(kind) and arrow.types.is_string(kind.value_type):
-        plain = [
-            value if all(isinstance(entry, str) for entry in value) else [dump(entry).decode() for entry in value]
-            for value in column
-        ]
-        return arrow.array(plain, kind)
-    return arrow.array(column, kind)
+    if not arrow.types.is_list(kind) or not arrow.types.is_string(kind.value_type):
+        return arrow.array(column, kind)
+    offsets, entries = [0], list[str]()
+    for value in column:
+        if value:
+            plain = all(isinstance(entry, str) for entry in value)
+            entries += value if plain else [dump(entry).decode() for entry in value]
+        offsets.append(len(entries))
+    return arrow.ListArray.from_arrays(arrow.array(offsets, "int32"), arrow.array(entries, kind.value_type), kind)
