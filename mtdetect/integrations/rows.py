@@ -53,15 +53,15 @@ class RowScorer:
         plain = ("action", "score", "reason") if isinstance(by, Gate) else ("score",)
         self.names = tuple(prefix + name for name in (*plain, "status", "signature"))
 
-    def check_columns(self, names: Iterable[Any], text_column: str | None = None, any_case: bool = False) -> None:
+    def check_columns(self, names: Iterable[Any], text_column: str = "", any_case: bool = False) -> None:
         """Refuse a table that has an added column, or the text column twice; ``any_case``: capitals do not count.
 
         Raises:
             InputError: the message names the column and says what to do.
         """
-        taken = {name.lower() if any_case else name: name for name in (given := list(map(str, names)))}
-        if text_column is not None:
-            position_of(text_column, given)
+        given = list(map(str, names))
+        position_of(text_column, given if text_column else [])
+        taken = {name.lower() if any_case else name: name for name in given}
         for name in self.names:
             if clash := taken.get(name.lower() if any_case else name):
                 raise InputError(f"a column {clash!r} is there already; drop it, or choose another prefix")
