@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,7 @@ SENTENCES = 20  # in a document of the web archive
 @text_option
 @json_option
 @click.option("--rows", type=int, default=200_000, show_default=True, help="Sentences in each file.")
-@click.option("--repeats", type=int, default=1, show_default=True, help="Runs of each format; the median counts.")
+@click.option("--repeats", type=int, default=3, show_default=True, help="Turns of each measurement; the median counts.")
 @click.option("--only", multiple=True, help="Measure only this; jobs: two processes against one.")
 def main(
     model: Path | None, text: Path | None, json_out: Path | None, rows: int, repeats: int, only: Sequence[str]
@@ -101,15 +102,16 @@ def _two_processes(folder: Path, model: Path | None, lines: Sequence[str], repea
         MAKERS["jsonl"](shards / f"part-{i}.jsonl", lines[i * step : (i + 1) * step])
     MAKERS["jsonl"](folder / "whole.jsonl", lines)
     by_shard, by_chunk = [], []
-    for run in range(repeats):
+    out = folder / "out"
 
-        def took(jobs: int, source: Path, run: int = run) -> float:
-            out = folder / f"out-{source.stem}-{jobs}-{run}"
-            options = ("--output-dir", str(out)) if source.is_dir() else ("-o", str(out.with_suffix(".jsonl")))
-            return seconds(lambda: _run(model, str(source), "--jobs", str(jobs), *options))
+    def took(jobs: int, source: Path, option: str) -> float:
+        spent = seconds(lambda: _run(model, str(source), "--jobs", str(jobs), option, str(out)))
+        shutil.rmtree(out) if out.is_dir() else out.unlink()  # what nobody reads need not go to the disk
+        return spent
 
-        by_shard.append(took(1, shards) / took(2, shards))
-        by_chunk.append(took(1, folder / "whole.jsonl") / took(2, folder / "whole.jsonl"))
+    for _ in range(repeats):
+        by_shard.append(took(1, shards, "--output-dir") / took(2, shards, "--output-dir"))
+        by_chunk.append(took(1, folder / "whole.jsonl", "-o") / took(2, folder / "whole.jsonl", "-o"))
     return [
         Figure("two processes to one, 8 shards", median(by_shard), "ratio", "1.8 or more"),
         Figure("two processes to one, one file", median(by_chunk), "ratio", "1.8 or more"),

@@ -212,8 +212,7 @@ class PieceEncoder:
         self.processor.LoadFromSerializedProto(serialised)
         self.size = int(self.processor.GetPieceSize())
         self.start_id = int(self.processor.bos_id())
-        if self.start_id < 0:
-            raise ValueError("the sentencepiece model has no start of a sentence")
+        self.processor.Encode("", add_bos=True, out_type=int)  # a model without start id is refused here, not later
         lengths = [len(self.processor.IdToPiece(i)) for i in range(self.size)]
         lengths[self.start_id] = 0
         self.lengths = np.array(lengths, dtype=np.int64)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sentencepiece
 from fuzzing.folders import small_model, use, vouched
 
 import mtdetect
@@ -224,3 +225,19 @@ def test_arrays_that_would_hang_or_fail_later(folder: Path, changes: dict[str, n
         with pytest.raises(ModelError, match="incomplete model"):
             mtdetect.load(with_arrays(folder, **changes))
     assert time.perf_counter() - start < 10
+
+
+def test_pieces_without_a_start_are_refused(folder: Path) -> None:
+    target = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(["the cat sat on the mat", "a dog ran"] * 20),
+        model_writer=target,
+        vocab_size=30,
+        hard_vocab_limit=False,
+        bos_id=-1,
+        eos_id=-1,
+        minloglevel=2,
+    )
+    (folder / artifact.PIECES).write_bytes(target.getvalue())
+    with pytest.raises(ModelError, match="incomplete model"):
+        mtdetect.load(with_arrays(folder))

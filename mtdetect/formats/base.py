@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, BinaryIO, ClassVar
 
 from mtdetect.errors import InputError
@@ -78,8 +78,7 @@ class AddedColumns(Sequence[Record]):
         return len(self.columns[0])
 
     def __iter__(self) -> Iterator[Record]:
-        names = self.names
-        return (dict(zip(names, row, strict=True)) for row in zip(*self.columns, strict=True))
+        return map(dict, map(zip, repeat(self.names), zip(*self.columns, strict=True)))
 
     def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):

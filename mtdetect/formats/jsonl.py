@@ -95,7 +95,7 @@ class JsonLinesWriter(RowWriter):
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk; an added name that a row already has gets ``mtdetect_`` in front."""
         out: list[bytes] = []
-        rebuilt, added = chunk.rebuilt, self.added
+        rebuilt, added = chunk.rebuilt, frozenset(self.added)
         dotted = any("." in name for name in added)
         for position, value in enumerate(values):
             record = chunk.records[position]
@@ -104,10 +104,8 @@ class JsonLinesWriter(RowWriter):
                 if any(name in record for name in value):
                     out += (dump({**record, **value}), b"\n")
                     continue
-            for name in added:
-                if name in record:
-                    value = _renamed(value, record)
-                    break
+            if not added.isdisjoint(record):
+                value = _renamed(value, record)
             if position not in rebuilt and record:
                 out.append(chunk.raws[position].rstrip()[:-1])
                 out.append(b"," + dump(value)[1:])
