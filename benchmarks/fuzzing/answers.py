@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fuzzing.live import Exchange
+from fuzzing.live import SETTINGS, Exchange
 from fuzzing.promises import LostRowError, detector, promise
 from mtdetect.gate import Gate, Policy
 from mtdetect.service import messages
@@ -50,6 +50,7 @@ def check_exchange(exchange: Exchange) -> None:
     status = exchange.start["status"]
     check_answer(method, path, status, headers, bytes(exchange.answer))
     promise(status != 408 or not exchange.whole, "only who is slow is told so")
+    promise(status != 200 or len(exchange.asked) <= SETTINGS.request_bytes, "what is too large is refused")
     if status == 200 and method == "POST":
         check_results(path, json.loads(exchange.asked), json.loads(exchange.answer))
 
