@@ -277,7 +277,7 @@ def in_order(
                     pending.append((chunk, pool.submit(_run, chunk.texts)))
             else:
                 pending.append((chunk, _done(function, chunk.texts)))
-            while pending and (len(pending) > 4 * jobs or pending[0][1].done()):
+            while pending and (len(pending) > 4 * jobs + 4 or pending[0][1].done()):
                 done, future = pending.popleft()
                 yield done, future.result()
         while pending:
