@@ -278,7 +278,7 @@ class Detector:
         >>> import mtdetect
         >>> garbled = "The nurses were praised for the spirit of self-secrification."
         >>> [[span.text for span in spans] for spans in mtdetect.load().spans([garbled, None])]
-        [['self-secrification'], []]
+        [['self-secrification', 'nurses'], []]
         """
         checked = check_texts(texts, "spans")
         result: list[tuple[Span, ...]] = [()] * len(checked)

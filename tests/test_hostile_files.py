@@ -184,7 +184,16 @@ def one_picture(piece: bytes, times: int) -> bytes:
     return gzip.compress(record("resource", piece * times, "image/png"), 1)
 
 
-@pytest.mark.parametrize("pack", [packed_page, endless_begin, one_record, one_picture])
+def test_a_page_that_is_a_bomb_is_one_row_that_cannot_be_read(tmp_path: Path) -> None:
+    pytest.importorskip("fastwarc")
+    path = tmp_path / "bomb.warc.gz"
+    path.write_bytes(packed_page(b"a" * (4 * MB), 150) + gzip.compress(record("conversion", b"A line.")))
+    assert path.stat().st_size < 4 * MB
+    (counts,) = read(path, "warc")
+    assert counts.startswith("2 ")
+
+
+@pytest.mark.parametrize("pack", [endless_begin, one_record, one_picture])
 def test_an_archive_that_is_a_bomb_is_refused(tmp_path: Path, pack: Callable[[bytes, int], bytes]) -> None:
     pytest.importorskip("fastwarc")
     path = tmp_path / "bomb.warc.gz"

@@ -133,7 +133,8 @@ class TestResponses:
         path = tmp_path / "a.warc"
         path.write_bytes(GOOD + odd + GOOD + b"garbage\r\n\r\n" + AFTER)
         passed, rejected = tmp_path / "pass.warc", tmp_path / "reject.warc"
-        result = run("gate", path, "--level", "document", "--pass", passed, "--reject", rejected)
+        arguments = ("--level", "document", "--max-unreadable", "100%", "--pass", passed, "--reject", rejected)
+        result = run("gate", path, *arguments)
         assert result.exit_code == 4
         assert passed.read_bytes() + rejected.read_bytes() == GOOD + GOOD + AFTER + odd + b"garbage\r\n\r\n"
 
@@ -245,7 +246,8 @@ class TestDamage:
         path = tmp_path / "a.warc.gz"
         path.write_bytes(gzip.compress(GOOD) + cut[:12_000] + b"\xff" * 50 + gzip.compress(AFTER))
         kept = [tmp_path / name for name in ("pass.warc", "reject.warc")]
-        assert run("gate", path, "--level", "document", "--pass", kept[0], "--reject", kept[1]).exit_code == 4
+        arguments = ("--level", "document", "--max-unreadable", "100%", "--pass", kept[0], "--reject", kept[1])
+        assert run("gate", path, *arguments).exit_code == 4
         found, failure = rows(kept[0].read_bytes() + kept[1].read_bytes() + AFTER)
         assert not failure
         assert [text for text, _ in found if text] == [CLEAN, "The rain had stopped.", "The rain had stopped."]
