@@ -224,7 +224,9 @@ def _in_pool(
                     failed[shard.name] = str(error)
             progress.update(rows.value, consumed.value, size)
     except BrokenProcessPool as error:
-        raise MtdetectError(f"{WORKER_KILLED}; finished shards are kept: go on with --resume, fewer --jobs") from error
+        raise MtdetectError(
+            f"{WORKER_KILLED}; finished shards are kept: go on with --resume, and fewer --jobs"
+        ) from error
     finally:
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
