@@ -162,6 +162,9 @@ _BROKEN = (
     b'{"text":"\xff"}', b'{"text":"\xed\xa0\x80"}', rb'{"text":"\ud800 and so on"}', rb'{"t\ne":1}', b'{"text":null}',
     b'{"text":"a","false_positive_rate":1e999}', b'{"text":"a","false_positive_rate":-0}', b'\xef\xbb\xbf{"text":""}',
     b'{"text":"a","minimum_words":1.5}', b'{"text":"a","false_positive_rate":1e-9}', b'{"text":1}', b"{'text':''}",
+    rb'{"text":"\ud800","minimum_words":NaN}', rb'{"text":"\ud800","false_positive_rate":Infinity}',
+    b'{"text":"\\ud800","x":\x1f\x0f[\x1f', b'{"text":"\\ud800","false_positive_rate":\x1f\x0c9\x1f}',
+    b'\x1f\x10 \x1f{"text":"the release of it was said"}',
     b'{"text":"a","false_positive_rate":\x1f\x0c9\x1f}', b'{"text":\x1f\x0f[\x1f', b'\x1f\x0c{"text":\x1f',
     b'{"texts":[\x1f\x0d"",\x1f""]}', b'{"texts":[\x1f\x0enull,\x1fnull]}', b'{"text":"\x1f\x0fa\x1f"}',
     b"\x1f\x10 \x1f{}", b'{"text":"\x1f\x0ba. \x1f"}',
@@ -191,6 +194,7 @@ def _raw() -> list[bytes]:
         b"OPTIONS * HTTP/1.1\r\n\r\n", b"CONNECT x:80 HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET http://a.b/health HTTP/1.1\r\nHost: a.b\r\n\r\n", b"GET /%00%ff%0a/../health?x=y#z HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00 nonsense\r\n\r\n", b"GET /health\r\n", b"\r\n\r\n", b"",
+        b"GET /health HTTP/1.1\r\n\x1f\x0dX-Filler: aaaaaaaaaaaaaaaaaaaaaaaa\r\n\x1f\r\n", posts[0] + posts[0][:-9],
     ]  # fmt: skip
 
 
@@ -211,6 +215,7 @@ def seeds() -> list[bytes]:
     together = [join(parts[at : at + 5]) for at in range(0, len(parts) - 5, 3)]
     full = b'{"texts":["\x1f\x0bthe release of it \x1f"]}'
     raw = [CONNECTION + bytes((cut, at % 5)) + data for at, data in enumerate(_raw()) for cut in (0, 1 + 5 * at, 255)]
+    raw += [CONNECTION + bytes((0, ending)) + data for data in (b"", b"GET /hea", _raw()[0]) for ending in range(5)]
     return [*(join([part]) for part in parts), *together, join([(33, 1, full)] * 8), *raw]
 
 

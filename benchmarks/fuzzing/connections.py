@@ -6,10 +6,13 @@ import asyncio
 import re
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
+import h11
 import uvicorn
 from uvicorn.server import ServerState
 
+from fuzzing import calls
 from fuzzing.answers import check_refusal
 from fuzzing.live import LONGEST_LIMIT, SETTINGS, Live
 from fuzzing.promises import LostRowError, promise
@@ -110,7 +113,7 @@ class Wire(asyncio.Transport):
 async def check_connection(live: Live, data: bytes) -> None:
     """Feed bytes in pieces; then the client closes, breaks off, falls silent, or never read a thing."""
     cut, ending = (*data[:2], 0, 0)[:2]
-    raw = data[2:]
+    raw = calls.unfold(data[2:], 1 << 18)
     ending %= 5
     if cut >= 254:  # request by request, each after the answer to the one before or at once
         pieces = [piece for piece in BEGIN.split(raw) if piece]
@@ -139,10 +142,41 @@ async def check_connection(live: Live, data: bytes) -> None:
             protocol.eof_received()
         wire.close(ConnectionResetError() if ending == 2 else None)
     await live.settle()
+    check_heard(live, raw)
     statuses = check_wire(wire, b"HEAD " in raw, whole=ending not in (2, 4))
     answered = [exchange.start["status"] for exchange in live.exchanges if exchange.start and exchange.answered]
     if ending not in (2, 4) and statuses[-1:] != [400]:  # a client that speaks no HTTP is hung up on
         promise(statuses == answered, "every answer is sent, in order", LostRowError)
+
+
+def check_heard(live: Live, raw: bytes) -> None:
+    """Check that the application heard the requests that another HTTP parser finds in the bytes, and no others."""
+    found: list[tuple[str, str, bytes]] = []
+    other = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    try:
+        other.receive_data(raw)
+        body, head = b"", None
+        while isinstance(event := other.next_event(), h11.Request | h11.Data | h11.EndOfMessage):
+            if isinstance(event, h11.Request):
+                head, body = event, b""
+            elif isinstance(event, h11.Data):
+                body += bytes(event.data)
+            elif head is not None:
+                found.append((head.method.decode(), head.target.decode(), body))
+                other.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
+                other.send(h11.EndOfMessage())
+                if other.our_state is h11.MUST_CLOSE:
+                    break
+                other.start_next_cycle()
+    except h11.ProtocolError:  # it takes less, and more, of what is not quite HTTP
+        return
+    for number, exchange in enumerate(live.exchanges):
+        promise(number < len(found) or not exchange.whole, "a request is heard when all of it is there")
+        if number < len(found):
+            method, target, body = found[number]
+            path = calls.scope_of(method, target if target.startswith("/") else urlsplit(target).path, ())["path"]
+            promise((method, path) == (exchange.scope["method"], exchange.scope["path"]), "requests come in order")
+            promise(not exchange.whole or method != "POST" or body == exchange.asked, "a request has its own body")
 
 
 def check_wire(wire: Wire, heads: bool, whole: bool) -> list[int]:
