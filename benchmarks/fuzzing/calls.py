@@ -187,6 +187,7 @@ def _raw() -> list[bytes]:
     return [
         *posts, *gets, chunked, posts[0] + gets[1] + posts[3] + chunked + gets[2], b"".join(gets) * 3,
         posts[0] * 3 + posts[1] + posts[0], posts[3] * 2 + gets[1] + posts[3] + posts[3][:-7], b"".join(posts * 2),
+        b"".join(post.replace(b"Host: x", b"Host: y%d" % at) for at, post in enumerate(posts)),
         posts[0].replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"), posts[0][: -len(body)], posts[0][:-5],
         posts[0].replace(b"1.1", b"1.0"), posts[0].replace(b"Content-Length", b"Content-Length: 3\r\nContent-Length"),
         posts[0].replace(b"Host: x", b"Connection: close"), gets[1].replace(b"GET", b"HEAD") + gets[2],
@@ -208,7 +209,7 @@ def seeds() -> list[bytes]:
         b"\n\n", b"POST /v1/score\ncontent-type: application/json\ncontent-encoding: gzip\n\n" + bodies[0],
         b"GET /v1/../%2e%2e/etc/passwd%00%0a?%ff\ncookie: a=b; c\nrange: bytes=0-1\n\n",
     )  # fmt: skip
-    parts = [*some, *((32, at % 5, body) for at, body in enumerate(_BROKEN))]
+    parts = [*some, *((way, at % 5, body) for way in (32, 1) for at, body in enumerate(_BROKEN))]
     parts += [(way, at % 5, body) for way in _WAYS for at, body in enumerate(bodies[:5])]
     parts += [(1 + at, 5 + 8 * (at % 5), bodies[at % 5]) for at in range(len(KINDS))]
     parts += [(1, 6 + 8 * at, b"") for at in range(len(GETS))] + [(1, 7, head) for head in heads]
