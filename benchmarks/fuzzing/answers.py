@@ -94,7 +94,7 @@ def check_results(path: str, asked: dict[str, Any], answer: dict[str, Any]) -> N
     results = answer["results"] if path.endswith("/batch") else [answer]
     promise(len(results) == len(texts), "as many results as texts", LostRowError)
     gate = path.startswith("/v1/gate")
-    asked = {name: value for name, value in asked.items() if value is not None}
+    asked = {key: value for key, value in asked.items() if value is not None}
     level = asked.get("level", "document" if gate else "sentence")
     promise(answer["signature"] == detector().signature, "the model is named")
     rate = asked.get("false_positive_rate", 0.01)
@@ -127,11 +127,12 @@ def check_document(text: str, answer: dict[str, Any]) -> None:
     scores = bits(sentence["score"] for sentence in answer["sentences"])
     promise(scores == bits(detector().score(sentences)), "sentences have the library's scores", LostRowError)
     for sentence, words in zip(answer["sentences"], sentences, strict=True):
-        whole = all(_sent(words[span["start"] : span["end"]]) == span["text"] != "" for span in sentence["spans"])
+        whole = all(writable(words[span["start"] : span["end"]]) == span["text"] != "" for span in sentence["spans"])
         promise(whole, "a span is a stretch of its sentence")
 
 
-def _sent(text: str) -> str:
+def writable(text: str) -> str:
+    """Return a text as the service writes it: half a surrogate pair becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -143,7 +143,7 @@ _LINES = (
 )
 _SCORE = {"level": "document", "false_positive_rate": 0.05}
 _GATE = {
-    "level": "sentence", "false_positive_rate": 0.01, "review_rate": 0.3, "minimum_words": 4,
+    "level": "sentence", "source": "example.org", "false_positive_rate": 0.01, "review_rate": 0.3, "minimum_words": 4,
     "short": "review", "foreign": "reject", "empty": "pass",
 }  # fmt: skip
 

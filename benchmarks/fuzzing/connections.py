@@ -16,8 +16,8 @@ from fuzzing import calls
 from fuzzing.answers import check_refusal
 from fuzzing.live import LONGEST_LIMIT, SETTINGS, Live
 from fuzzing.promises import LostRowError, promise
+from mtdetect.service import server
 from mtdetect.service.protocol import make_protocol
-from mtdetect.service.server import KEEP_ALIVE_SECONDS
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[!-9;-~]+: [^\r\n]*\r\n)*)\r\n")
 STATUSES = (200, 400, 404, 405, 408, 413, 415, 422, 429, 431, 503)
@@ -35,7 +35,7 @@ def _config(live: Live) -> tuple[uvicorn.Config, ServerState]:
         log_config=None,
         access_log=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=server.KEEP_ALIVE_SECONDS,
     )
     config.load()
     return config, ServerState()
@@ -145,7 +145,7 @@ async def check_connection(live: Live, data: bytes) -> None:
     check_heard(live, raw)
     statuses = check_wire(wire, b"HEAD " in raw, whole=ending not in (2, 4))
     answered = [exchange.start["status"] for exchange in live.exchanges if exchange.start and exchange.answered]
-    if ending not in (2, 4) and statuses[-1:] != [400]:  # a client that speaks no HTTP is hung up on
+    if ending not in (2, 4) and statuses[-1:] not in ([400], [431]):  # a client that speaks no HTTP is hung up on
         promise(statuses == answered, "every answer is sent, in order", LostRowError)
 
 

@@ -54,6 +54,29 @@ class Exchange:
     over: bool = False
 
 
+class Direct:
+    """An endpoint as the HTTP protocol asks it without ASGI; what it answers is written down."""
+
+    def __init__(self, live: Live, path: str, endpoint: Endpoint[Any]) -> None:
+        self._live, self._path, self._endpoint = live, path, endpoint
+        self.check = endpoint.check
+
+    def start(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
+        """Begin to answer a request that is all there."""
+        exchange = Exchange({"method": "POST", "path": self._path}, bytearray(body), whole=True)
+        self._live.exchanges.append(exchange)
+
+        def heard(answer: Answer) -> None:
+            promise(not exchange.over, "a request is answered once")
+            fixed = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
+            exchange.start = {"status": answer.status, "headers": [*fixed, *answer.headers]}
+            exchange.answer += answer.body
+            exchange.answered = exchange.over = True
+            deliver(answer)
+
+        self._endpoint.start(body, heard)
+
+
 class Complaints(logging.Handler):
     """What is logged as an error: the service says there what it does not tell the client."""
 
@@ -73,29 +96,6 @@ def complaints() -> Complaints:
     return Complaints()
 
 
-class Overheard:
-    """An endpoint that requests go to without ASGI; what is said is written down."""
-
-    def __init__(self, path: str, endpoint: Endpoint[Any], exchanges: list[Exchange]) -> None:
-        self.check = endpoint.check
-        self._path, self._endpoint, self._exchanges = path, endpoint, exchanges
-
-    def start(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
-        """Pass a whole request on."""
-        exchange = Exchange({"method": "POST", "path": self._path}, bytearray(body), whole=True)
-        self._exchanges.append(exchange)
-
-        def said(answer: Answer) -> None:
-            promise(not exchange.answered, "a request is answered once")
-            fixed = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
-            exchange.start = {"status": answer.status, "headers": [*fixed, *answer.headers]}
-            exchange.answer += answer.body
-            exchange.answered = exchange.over = True
-            deliver(answer)
-
-        self._endpoint.start(body, said)
-
-
 class Live:
     """A running service without sockets: the loop, the application, and every exchange since it was last looked at."""
 
@@ -104,9 +104,7 @@ class Live:
         self.loop.set_exception_handler(lambda _, context: complaints().lines.append(repr(context)))
         self.exchanges: list[Exchange] = []
         self.application = create_app(detector(), SETTINGS)
-        self.direct = {
-            path: Overheard(path, endpoint, self.exchanges) for path, endpoint in self.application.direct.items()
-        }
+        self.direct = {path: Direct(self, path, endpoint) for path, endpoint in self.application.direct.items()}
         self.note = self.application.note
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._said: asyncio.Queue[Message] = asyncio.Queue()
