@@ -20,6 +20,7 @@ from runs import Run
 
 from mtdetect.errors import InputError, MissingExtraError
 from mtdetect.formats import open_rows, open_writer
+from mtdetect.formats.parquet_layout import row_groups
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -464,3 +465,19 @@ class TestGate:
             assert repr(kept.to_pydict()) == repr(table.take(list(keep)).to_pydict())
         assert len({str(part.schema) for part in made.values()}) == 1  # with and without rows
         assert ("score" in made["pass"].column_names) == annotate
+
+
+@pytest.mark.parametrize("codec", ["NONE", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD"])
+def test_the_layout_is_what_pyarrow_says_of_a_sound_file(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(odd_table(1000), path, row_group_size=300, compression=codec)
+    metadata = pq.ParquetFile(path).metadata
+    with path.open("rb") as stream:
+        groups = row_groups(stream, 1 << 20)
+        assert len(groups) == metadata.num_row_groups == 4
+        for number, group in enumerate(groups):
+            known = metadata.row_group(number)
+            assert (group.rows, group.size, group.codec) == (known.num_rows, known.total_byte_size, codec)
+            assert len(group.columns) == known.num_columns
+        with pytest.raises(ValueError, match="footer"):
+            row_groups(stream, 100)
