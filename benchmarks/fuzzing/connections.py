@@ -174,6 +174,7 @@ def check_heard(live: Live, raw: bytes) -> None:
         promise(number < len(found) or not exchange.whole, "a request is heard when all of it is there")
         if number < len(found):
             method, target, body = found[number]
+            target = target.partition("#")[0]
             path = calls.scope_of(method, target if target.startswith("/") else urlsplit(target).path, ())["path"]
             promise((method, path) == (exchange.scope["method"], exchange.scope["path"]), "requests come in order")
             promise(not exchange.whole or method != "POST" or body == exchange.asked, "a request has its own body")

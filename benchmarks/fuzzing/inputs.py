@@ -39,7 +39,7 @@ repeated = st.builds(
 
 def joined(texts: Sequence[str | None]) -> bytes:
     """Lay texts out as the targets take them apart; what bytes cannot hold is replaced."""
-    parts = [MISSING if text is None else text for text in texts]
+    parts = [MISSING if text is None else text.replace(SEPARATOR, " ") for text in texts]
     return SEPARATOR.join(parts).encode("utf-8", "replace")
 
 
