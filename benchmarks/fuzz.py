@@ -21,7 +21,7 @@ PROPERTY_SHARE = 0.02
 """Share of the inputs of a target that are property-based: these are made with more care, and take much longer."""
 
 MAX_RESTARTS = 5
-INTERRUPTED = 72  # how libFuzzer ends when somebody else stops it
+INTERRUPTED = (72, -15, -2)  # how a worker ends when somebody else stops it
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Job:
         self.covered = max([self.covered, *(int(count) for count in re.findall(r"\bcov: (\d+)", story))])
         if code == 0 or (late and not hanging):
             return True
-        if code != INTERRUPTED:
+        if code not in INTERRUPTED:
             self.found["hang" if hanging else "crash"] += 1
             keep(failures, self.target, data, f"{'hang' if hanging else f'crash, exit code {code}'}\n{story[-4000:]}")
         self.restarts += 1
