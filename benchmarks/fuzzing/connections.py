@@ -16,8 +16,7 @@ from fuzzing import calls
 from fuzzing.answers import check_refusal
 from fuzzing.live import LONGEST_LIMIT, SETTINGS, Live
 from fuzzing.promises import LostRowError, promise
-from mtdetect.service import server
-from mtdetect.service.protocol import make_protocol
+from mtdetect.service.server import make_config
 
 HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[!-9;-~]+: [^\r\n]*\r\n)*)\r\n")
 STATUSES = (200, 400, 404, 405, 408, 413, 415, 422, 429, 431, 503)
@@ -27,16 +26,7 @@ MAX_PIECES = 80
 
 @lru_cache(1)
 def _config(live: Live) -> tuple[uvicorn.Config, ServerState]:
-    config = uvicorn.Config(
-        live,
-        http=make_protocol(SETTINGS),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        timeout_keep_alive=server.KEEP_ALIVE_SECONDS,
-    )
+    config = make_config(live, SETTINGS, lifespan="off", log_config=None)  # type: ignore[arg-type]
     config.load()
     return config, ServerState()
 

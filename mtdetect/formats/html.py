@@ -87,8 +87,7 @@ def text_of_html(content: bytes, label: str | None) -> str:
 
     if len(content) > _PAGE_BYTES:
         raise ValueError(f"a web page of more than {_PAGE_BYTES // 1_000_000} MB")
-    known = label if label and codec_of(label, content) == label else codec_of(label, content)
-    html = bytes_to_str(content, known or detect_encoding(content) or "utf-8")
+    html = bytes_to_str(content, codec_of(label, content) or detect_encoding(content) or "utf-8")
     check_cost(html)
     return str(extract_plain_text(html, main_content=True, preserve_formatting=True))
 

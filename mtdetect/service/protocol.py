@@ -162,7 +162,7 @@ class _GuardedProtocol(HttpToolsProtocol):
             self._body = b""
         self._received += len(data)
         if self._in_headers and self._received > _HEADER_BYTES:
-            if not self.transport.is_closing() and self._is_free():
+            if self._is_free():
                 self.transport.write(_LONG_HEADERS)
             self.transport.close()
         elif self._received > 8 * self.settings.request_bytes + _HEADER_BYTES:

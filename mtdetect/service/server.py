@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
@@ -13,9 +14,7 @@ from mtdetect.service.app import Settings
 from mtdetect.service.observe import Observed
 from mtdetect.service.protocol import make_protocol
 
-KEEP_ALIVE_SECONDS = 30
-"""How long an idle connection stays open."""
-
+_KEEP_ALIVE_SECONDS = 30
 _GARBAGE = 100_000
 
 
@@ -34,18 +33,7 @@ def serve(app: Observed, host: str, port: int, settings: Settings, started: Call
     """
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    config = uvicorn.Config(
-        app,
-        http=make_protocol(settings),
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        proxy_headers=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(2 * settings.seconds) + 1,
-    )
+    config = make_config(app, settings)
     server = _Server(config, lambda: started(f"http://{shown}:{listener.getsockname()[1]}"))
     gc.set_threshold(_GARBAGE, 20, 50)  # a request leaves no cycles behind; looking for them took a tenth of the time
     gc.freeze()  # the model and the modules stay: collecting garbage need not look at them
@@ -55,6 +43,22 @@ def serve(app: Observed, host: str, port: int, settings: Settings, started: Call
         if server.force_exit or not server.started:
             raise
         # Else the end was clean: uvicorn raises the signal that stopped it once more.
+
+
+def make_config(app: Observed, settings: Settings, **others: Any) -> uvicorn.Config:
+    """Return how uvicorn runs an application, with other options in place of these."""
+    options: dict[str, Any] = {
+        "http": make_protocol(settings),
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,
+        "proxy_headers": False,
+        "log_level": "warning",
+        "server_header": False,
+        "timeout_keep_alive": _KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": int(2 * settings.seconds) + 1,
+    }
+    return uvicorn.Config(app, **options | others)
 
 
 class _Server(uvicorn.Server):

@@ -7,18 +7,19 @@ import gc
 import json
 import time
 import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 pytest.importorskip("uvicorn", reason="the service needs its packages: pip install 'mtdetect[serve]'")
 
-import uvicorn
 from uvicorn.server import ServerState
 
 from mtdetect.detector import Detector
 from mtdetect.service.app import Settings, create_app
-from mtdetect.service.protocol import make_protocol
+from mtdetect.service.server import make_config
 from tests.service.harness import Service, http_post, read_answer
 
 PLAIN = "She closed the door behind her and walked to the station in the rain."
@@ -170,60 +171,58 @@ class _Transport(asyncio.Transport):
         return self.closed
 
 
+@asynccontextmanager
+async def _accepting(detector: Detector) -> AsyncIterator[Callable[[_Transport], Any]]:
+    """Run the service without sockets, and an idle limit of a second; gives what opens a connection."""
+    settings = Settings()
+    config = make_config(create_app(detector, settings), settings, timeout_keep_alive=1, log_config=None)
+    config.load()
+    lifespan = config.lifespan_class(config)
+    await lifespan.startup()
+
+    def connect(transport: _Transport) -> Any:
+        protocol: Any = config.http_protocol_class(config, ServerState(), {})  # type: ignore[call-arg]
+        protocol.connection_made(transport)
+        return protocol
+
+    yield connect
+    await lifespan.shutdown()
+
+
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not(detector: Detector) -> None:
     async def main() -> None:
-        settings = Settings()
-        app = create_app(detector, settings)
-        kind = make_protocol(settings)
-        config = uvicorn.Config(
-            app, http=kind, lifespan="on", proxy_headers=False, timeout_keep_alive=1, log_config=None
-        )
-        config.load()
-        lifespan = config.lifespan_class(config)
-        await lifespan.startup()
-        transport = _Transport()
-        protocol = kind(config, ServerState(), {})
-        protocol.connection_made(transport)
-        request = http_post("/v1/score", {"text": PLAIN})
-        for count in range(1, 5):
-            protocol.data_received(request)
-            await asyncio.sleep(0.5)
-            assert not transport.closed
-            assert transport.written.count(b"HTTP/1.1 200 OK") == count
-        await asyncio.sleep(1.2)
-        assert transport.closed
-        await lifespan.shutdown()
+        async with _accepting(detector) as connect:
+            transport = _Transport()
+            protocol = connect(transport)
+            request = http_post("/v1/score", {"text": PLAIN})
+            for count in range(1, 5):
+                protocol.data_received(request)
+                await asyncio.sleep(0.5)
+                assert not transport.closed
+                assert transport.written.count(b"HTTP/1.1 200 OK") == count
+            await asyncio.sleep(1.2)
+            assert transport.closed
 
     asyncio.run(main())
 
 
 def test_of_a_connection_that_broke_nothing_is_left(detector: Detector) -> None:
     async def main() -> None:
-        settings = Settings()
-        app = create_app(detector, settings)
-        kind = make_protocol(settings)
-        config = uvicorn.Config(
-            app, http=kind, lifespan="on", proxy_headers=False, timeout_keep_alive=1, log_config=None
-        )
-        config.load()
-        lifespan = config.lifespan_class(config)
-        await lifespan.startup()
-        broken = []
-        for answered in (True, False):
-            transport = _Transport()
-            protocol = kind(config, ServerState(), {})
-            protocol.connection_made(transport)
-            protocol.data_received(http_post("/v1/score", {"text": PLAIN}))
-            if answered:
-                await asyncio.sleep(0.2)
-                assert b"HTTP/1.1 200 OK" in transport.written
-            transport.closed = True
-            protocol.connection_lost(ConnectionResetError())
-            broken.append(weakref.ref(protocol))
-        del protocol
-        await asyncio.sleep(1.5)
-        gc.collect()
-        assert [reference() for reference in broken] == [None, None]
-        await lifespan.shutdown()
+        async with _accepting(detector) as connect:
+            broken = []
+            for answered in (True, False):
+                transport = _Transport()
+                protocol = connect(transport)
+                protocol.data_received(http_post("/v1/score", {"text": PLAIN}))
+                if answered:
+                    await asyncio.sleep(0.2)
+                    assert b"HTTP/1.1 200 OK" in transport.written
+                transport.closed = True
+                protocol.connection_lost(ConnectionResetError())
+                broken.append(weakref.ref(protocol))
+            del protocol
+            await asyncio.sleep(1.5)
+            gc.collect()
+            assert [reference() for reference in broken] == [None, None]
 
     asyncio.run(main())
