@@ -50,7 +50,6 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self.send()
 
     def send(self) -> None:
         if self.stopping:
@@ -120,17 +119,22 @@ def expected(scores: list[float]) -> Callable[[bytes], bool]:
     return check
 
 
+async def connect(port: int, connections: int, caller: Callable[[], Caller]) -> list[Caller]:
+    """Open so many connections; nothing is sent yet."""
+    loop = asyncio.get_running_loop()
+    return [(await loop.create_connection(caller, "127.0.0.1", port))[1] for _ in range(connections)]
+
+
 async def drive(
     port: int, connections: int, seconds: float, requests: list[tuple[bytes, Callable[[bytes], bool]]]
 ) -> tuple[Tally, float]:
     """Keep so many connections busy for a while; return the tally and the wall time."""
     tally = Tally()
-    loop = asyncio.get_running_loop()
     order = (requests[i % len(requests)] for i in count())
-    callers = []
+    callers = await connect(port, connections, lambda: Caller(tally, order))
     begin = time.perf_counter()
-    for _ in range(connections):
-        callers.append((await loop.create_connection(lambda: Caller(tally, order), "127.0.0.1", port))[1])
+    for caller in callers:
+        caller.send()
     await asyncio.sleep(seconds)
     for caller in callers:
         caller.stopping = True
@@ -265,11 +269,9 @@ def main(
         # Ask it to stop while requests are in work: every one of them is answered.
         ending = Tally()
         order = (huge[i % 2] for i in count())
-        loop = asyncio.get_running_loop()
-        callers = [
-            (await loop.create_connection(lambda: Caller(ending, order), "127.0.0.1", port))[1] for _ in range(6)
-        ]
+        callers = await connect(port, 6, lambda: Caller(ending, order))
         for caller in callers:
+            caller.send()
             caller.stopping = True
         await asyncio.sleep(0.3)
         process.send_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from fuzzing import calls
 from fuzzing.promises import detector, promise
 from mtdetect.service.app import Settings, create_app
-from mtdetect.service.endpoints import Answer, Endpoint
+from mtdetect.service.endpoints import Endpoint, answer_of
 
 SETTINGS = Settings(request_bytes=48 << 10, queue_bytes=160 << 10)
 """Small, so that inputs of some bytes reach every limit."""
@@ -61,18 +61,19 @@ class Direct:
         self._live, self._path, self._endpoint = live, path, endpoint
         self.check = endpoint.check
 
-    def start(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
+    def start(self, body: bytes, deliver: Callable[[bytes | Exception], None]) -> None:
         """Begin to answer a request that is all there."""
         exchange = Exchange({"method": "POST", "path": self._path}, bytearray(body), whole=True)
         self._live.exchanges.append(exchange)
 
-        def heard(answer: Answer) -> None:
+        def heard(outcome: bytes | Exception) -> None:
             promise(not exchange.over, "a request is answered once")
+            answer = answer_of(outcome)
             fixed = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
             exchange.start = {"status": answer.status, "headers": [*fixed, *answer.headers]}
             exchange.answer += answer.body
             exchange.answered = exchange.over = True
-            deliver(answer)
+            deliver(outcome)
 
         self._endpoint.start(body, heard)
 
@@ -105,7 +106,7 @@ class Live:
         self.exchanges: list[Exchange] = []
         self.application = create_app(detector(), SETTINGS)
         self.direct = {path: Direct(self, path, endpoint) for path, endpoint in self.application.direct.items()}
-        self.note = self.application.note
+        self.metrics = self.application.metrics
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._said: asyncio.Queue[Message] = asyncio.Queue()
         self._lifespan = self.loop.create_task(

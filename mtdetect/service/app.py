@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 from mtdetect.gate import Policy
 from mtdetect.service import messages
-from mtdetect.service.batching import Batcher
-from mtdetect.service.endpoints import Endpoint, Limits, Task, dumps
+from mtdetect.service.batching import Batcher, Task
+from mtdetect.service.endpoints import Endpoint, Limits, dumps
 from mtdetect.service.observe import Metrics, Observed
 from mtdetect.service.openapi import openapi
 from mtdetect.service.page import page_routes
@@ -51,12 +51,13 @@ def create_app(detector: Detector, settings: Settings, policy: Policy | None = N
     """Make the application around a loaded detector; without a policy, its defaults hold."""
     metrics = Metrics()
     scorers = Scorers(detector, policy or Policy())
-    scoring = Batcher(settings.queue_bytes, settings.seconds, metrics.round_texts)
+    scoring = Batcher(settings.queue_bytes, settings.seconds, metrics.round_texts, callers=lambda: metrics.connections)
     checking = Batcher(
         _CHECK_CAPACITY, settings.seconds, small=False
     )  # on its own thread: people who look do not hold up pipelines
     limits = Limits(settings.request_bytes, settings.seconds)
     check_limits = Limits(min(_CHECK_SIZE, settings.request_bytes), settings.seconds)
+    metrics.watch("mtdetect_connections", "Connections open.", lambda: metrics.connections)
     metrics.watch("mtdetect_held_bytes", "Bytes of requests held.", lambda: scoring.held + checking.held)
     metrics.watch("mtdetect_seconds_behind", "Time that what is held will take.", lambda: scoring.seconds_behind)
 
@@ -68,11 +69,11 @@ def create_app(detector: Detector, settings: Settings, policy: Policy | None = N
         await scoring.close()
         await checking.close()
 
-    def single(rows: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**rows[0], "signature": scorers.signature}
+    def single(rows: list[dict[str, Any]]) -> bytes:
+        return dumps({**rows[0], "signature": scorers.signature})
 
-    def many(rows: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"results": rows, "signature": scorers.signature}
+    def many(rows: list[dict[str, Any]]) -> bytes:
+        return dumps({"results": rows, "signature": scorers.signature})
 
     def score(request: messages.ScoreRequest) -> Task:
         return Task(scorers.for_score(request), [request.text], single)

@@ -21,7 +21,7 @@ Scorer = Callable[[Sequence[str | None]], list[dict[str, Any]]]
 """Turns N texts into N rows. Requests with the same scorer (the same object) are scored together."""
 
 Finish = Callable[[list[dict[str, Any]]], bytes]
-"""Turns the rows of a request into its answer."""
+"""Turns the rows of a request into the body of its answer."""
 
 Deliver = Callable[[bytes | Exception], None]
 """Takes the answer of a request, or why there is none, in the event loop."""
@@ -38,15 +38,34 @@ _GATHER_SECONDS = 0.01
 _log = logging.getLogger(__name__)
 
 
+def _nobody(_: bytes | Exception) -> None:
+    """Take the answer of a task that was never queued."""
+
+
 @dataclass(eq=False, slots=True)
-class _Work:
-    """Texts of one request, and how far they are; ``over`` when it was given up."""
+class Task:
+    """What a request asks for, and how far that is.
+
+    Attributes:
+        scorer: scores its texts.
+        texts: what to score.
+        finish: turns all its rows into the body of the answer.
+        size: bytes of the request; it has no more characters than that.
+        held: bytes that are given back before its answer is delivered (see :meth:`Batcher.hold`).
+        deliver: gets the answer.
+        deadline: when its turn must have come (``time.monotonic()``).
+        rows: results so far.
+        cut: how many texts were given to a round.
+        over: whether it was given up.
+    """
 
     scorer: Scorer
     texts: Sequence[str | None]
     finish: Finish
-    deliver: Deliver
-    deadline: float
+    size: int = 0
+    held: int = 0
+    deliver: Deliver = _nobody
+    deadline: float = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
     cut: int = 0
     over: bool = False
@@ -54,15 +73,15 @@ class _Work:
 
 @dataclass(slots=True)
 class _Share:
-    """Texts ``start`` to ``end`` of a request, to be scored in one round."""
+    """Texts ``start`` to ``end`` of a task, to be scored in one round."""
 
-    work: _Work
+    task: Task
     start: int
     end: int
     characters: int
 
 
-_Outcome = tuple[_Work, bytes | Exception]
+_Outcome = tuple[Task, bytes | Exception]
 
 
 class Batcher:
@@ -70,28 +89,38 @@ class Batcher:
 
     Small requests are scored in the event loop, many in a round: in Python a thread for them would fight with the loop
     over the interpreter, and a round takes milliseconds. A lone request is scored at once; where the last round had
-    several, the next waits until no more come. Large requests are cut, and their parts take turns on a thread, so that
-    they hold nobody up. What is held is bounded by :meth:`hold`, so that memory is too.
+    several, the next waits until no more come, or none can. Large requests are cut, and their parts take turns on a
+    thread, so that they hold nobody up. What is held is bounded by :meth:`hold`, so that memory is too.
 
     Args:
         capacity: bytes of requests that may be held at a time, waiting and in work.
         time_limit: seconds a request may wait for its turn.
         sizes: histogram that is told how many texts each round had.
         small: whether there are small requests; if not, every request goes to the thread.
+        callers: tells from how many connections requests can come, one at a time from each; 0 where nobody knows.
     """
 
-    def __init__(self, capacity: int, time_limit: float, sizes: Histogram | None = None, small: bool = True) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        time_limit: float,
+        sizes: Histogram | None = None,
+        small: bool = True,
+        callers: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.capacity = capacity
         self.held = 0
+        self._callers = callers
         self._time_limit = time_limit
         self._sizes = sizes
         self._has_small = small
-        self._small: deque[_Work] = deque()
+        self._small: deque[Task] = deque()
         self._gathering = False
         self._company = False
         self._arrived = 0.0
-        self._incoming: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._large: deque[_Work] = deque()
+        self._known_callers = 0
+        self._incoming: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._large: deque[Task] = deque()
         self._closing = False
         self._characters_per_second = 1e6
         self._thread = threading.Thread(target=self._run, name="mtdetect-scoring", daemon=True)
@@ -133,17 +162,17 @@ class Batcher:
         """How long what is held will take, at the speed so far."""
         return self.held / self._characters_per_second
 
-    def submit(self, scorer: Scorer, texts: Sequence[str | None], size: int, finish: Finish, deliver: Deliver) -> None:
-        """Queue texts of so many bytes; ``deliver`` gets ``finish(rows)``, a row a text in order, or an error.
+    def submit(self, task: Task, size: int, deliver: Deliver) -> None:
+        """Queue a new task of so many bytes; ``deliver`` gets ``finish(rows)``, a row a text in order, or an error.
 
-        The error is Overloaded if their turn did not come within the time limit.
+        The error is Overloaded if its turn did not come within the time limit.
         """
         now = time.monotonic()
-        work = _Work(scorer, texts, finish, deliver, now + self._time_limit)
-        if not self._has_small or len(texts) > _SMALL_TEXTS or size > _SMALL_BYTES:
-            self._incoming.put(work)
+        task.size, task.deliver, task.deadline = size, deliver, now + self._time_limit
+        if not self._has_small or size > _SMALL_BYTES or len(task.texts) > _SMALL_TEXTS:
+            self._incoming.put(task)
             return
-        self._small.append(work)
+        self._small.append(task)
         self._arrived = now
         if not self._gathering:
             self._gathering = True
@@ -151,8 +180,11 @@ class Batcher:
 
     def _gather(self, end: float) -> None:
         """Wait while small requests keep coming: the more are scored together, the less time each takes."""
-        until = min(end, self._arrived + _QUIET_SECONDS)
-        if self._company and len(self._small) < _ROUND_TEXTS and time.monotonic() < until:
+        waiting, callers, now = len(self._small), self._callers(), time.monotonic()
+        connecting = callers != self._known_callers  # the event loop takes one new connection in a turn
+        self._known_callers = callers
+        expected = self._company and waiting != callers and now < self._arrived + _QUIET_SECONDS
+        if (connecting or expected) and waiting < _ROUND_TEXTS and now < end:
             self._loop.call_soon(self._gather, end)  # the timers of event loops are too coarse
             return
         self._score_small()
@@ -163,12 +195,20 @@ class Batcher:
     def _score_small(self) -> None:
         shares = _round_of(self._small)
         self._company = len(shares) > 1
-        _deliver(self._outcomes(shares))
+        self._deliver(self._outcomes(shares))
+
+    def _deliver(self, outcomes: list[_Outcome]) -> None:
+        for task, outcome in outcomes:
+            self.held -= task.held
+            try:
+                task.deliver(outcome)
+            except Exception:  # one connection, not those of the others
+                _log.exception("an answer could not be delivered")
 
     def _run(self) -> None:
         while (shares := self._take_large()) is not None:
             if outcomes := self._outcomes(shares):
-                self._loop.call_soon_threadsafe(_deliver, outcomes)
+                self._loop.call_soon_threadsafe(self._deliver, outcomes)
 
     def _take_large(self) -> list[_Share] | None:
         """Wait for large requests; return the shares of the next round, None at the end."""
@@ -180,9 +220,9 @@ class Batcher:
             self._accept(self._incoming.get())
         return None if self._closing and not self._large else _round_of(self._large)
 
-    def _accept(self, work: _Work | None) -> None:
-        if work is not None:
-            self._large.append(work)
+    def _accept(self, task: Task | None) -> None:
+        if task is not None:
+            self._large.append(task)
 
     def _outcomes(self, shares: list[_Share]) -> list[_Outcome]:
         """Score a round; return what came of the requests that are done with it."""
@@ -191,33 +231,35 @@ class Batcher:
             self._round(shares, outcomes)
         except Exception as error:  # the service outlives whatever a text can do to it
             _log.exception("a round of scoring failed")
-            known = {work for work, _ in outcomes}
-            outcomes += [_failure(share.work, error) for share in shares if share.work not in known]
+            known = {task for task, _ in outcomes}
+            outcomes += [_failure(share.task, error) for share in shares if share.task not in known]
         return outcomes
 
     def _round(self, shares: list[_Share], outcomes: list[_Outcome]) -> None:
         begin = time.monotonic()
         groups: dict[Scorer, list[_Share]] = {}
         for share in shares:
-            if share.start == 0 and begin > share.work.deadline:
+            task = share.task
+            if share.start == 0 and begin > task.deadline:
                 error = Overloaded("the request waited too long for its turn; send it again later", self.seconds_behind)
-                outcomes.append(_failure(share.work, error))
+                outcomes.append(_failure(task, error))
             else:
-                groups.setdefault(share.work.scorer, []).append(share)
+                groups.setdefault(task.scorer, []).append(share)
         for scorer, group in groups.items():
             self._score(scorer, group, outcomes)
             for share in group:
-                if not share.work.over and len(share.work.rows) == len(share.work.texts):
+                task = share.task
+                if not task.over and len(task.rows) == len(task.texts):
                     try:
-                        outcomes.append((share.work, share.work.finish(share.work.rows)))
+                        outcomes.append((task, task.finish(task.rows)))
                     except Exception as error:
-                        outcomes.append((share.work, error))
+                        outcomes.append((task, error))
         rate = sum(share.characters for share in shares) / max(time.monotonic() - begin, 1e-6)
         self._characters_per_second += 0.1 * (rate - self._characters_per_second)
 
     def _score(self, scorer: Scorer, group: list[_Share], outcomes: list[_Outcome]) -> None:
         """Score the texts of a group together; if that fails, one request at a time, so that one alone fails."""
-        texts = [text for share in group for text in share.work.texts[share.start : share.end]]
+        texts = [text for share in group for text in share.task.texts[share.start : share.end]]
         if self._sizes is not None:
             self._sizes.observe(len(texts))
         try:
@@ -226,46 +268,45 @@ class Batcher:
             _log.exception("scoring %d texts together failed; scoring each request alone", len(texts))
             for share in group:
                 try:
-                    share.work.rows += scorer(share.work.texts[share.start : share.end])
+                    share.task.rows += scorer(share.task.texts[share.start : share.end])
                 except Exception as error:
-                    outcomes.append(_failure(share.work, error))
+                    outcomes.append(_failure(share.task, error))
         else:
             for share in group:
-                share.work.rows += islice(rows, share.end - share.start)
+                share.task.rows += islice(rows, share.end - share.start)
 
 
-def _failure(work: _Work, error: Exception) -> _Outcome:
-    """Give a request up, with the shares of it that are still to come."""
-    work.over = True
-    return work, error
+def _failure(task: Task, error: Exception) -> _Outcome:
+    """Give a task up, with the shares of it that are still to come."""
+    task.over = True
+    return task, error
 
 
-def _round_of(waiting: deque[_Work]) -> list[_Share]:
-    """Take the next share of every request in turn, up to a round; requests with more to come queue up again."""
+def _round_of(waiting: deque[Task]) -> list[_Share]:
+    """Take the next share of every task in turn, up to a round; tasks with more to come queue up again."""
     shares: list[_Share] = []
+    unfinished: list[Task] = []
     texts = characters = 0
     while waiting and texts < _ROUND_TEXTS and characters < _ROUND_CHARACTERS:
-        work = waiting.popleft()
-        if not work.over:
-            shares.append(_cut(work))
-            texts += shares[-1].end - shares[-1].start
-            characters += shares[-1].characters
-    waiting.extend(share.work for share in shares if share.end < len(share.work.texts))
+        task = waiting.popleft()
+        if not task.over:
+            share = _cut(task)
+            shares.append(share)
+            texts += share.end - share.start
+            characters += share.characters
+            if share.end < len(task.texts):
+                unfinished.append(task)
+    waiting.extend(unfinished)
     return shares
 
 
-def _cut(work: _Work) -> _Share:
-    """Take the next share of a request."""
-    start, characters = work.cut, 0
-    while work.cut < len(work.texts) and work.cut - start < _SHARE_TEXTS and characters < _SHARE_CHARACTERS:
-        characters += len(work.texts[work.cut] or "")
-        work.cut += 1
-    return _Share(work, start, work.cut, characters)
-
-
-def _deliver(outcomes: list[_Outcome]) -> None:
-    for work, outcome in outcomes:
-        try:
-            work.deliver(outcome)
-        except Exception:  # one connection, not those of the others
-            _log.exception("an answer could not be delivered")
+def _cut(task: Task) -> _Share:
+    """Take the next share of a task."""
+    if task.size <= _SHARE_CHARACTERS and len(task.texts) <= _SHARE_TEXTS:
+        task.cut = len(task.texts)
+        return _Share(task, 0, task.cut, task.size)
+    start, characters = task.cut, 0
+    while task.cut < len(task.texts) and task.cut - start < _SHARE_TEXTS and characters < _SHARE_CHARACTERS:
+        characters += len(task.texts[task.cut] or "")
+        task.cut += 1
+    return _Share(task, start, task.cut, characters)

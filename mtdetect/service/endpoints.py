@@ -14,7 +14,7 @@ import msgspec
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from mtdetect.service.batching import Batcher, Scorer
+from mtdetect.service.batching import Batcher, Deliver, Task
 from mtdetect.service.errors import Headers, Refusal
 
 Request = TypeVar("Request", bound=msgspec.Struct)
@@ -36,15 +36,6 @@ class Limits:
 
     size: int
     seconds: float
-
-
-@dataclass(slots=True)
-class Task:
-    """What a request asks for: a scorer, its texts, and how rows become an answer."""
-
-    scorer: Scorer
-    texts: Sequence[str | None]
-    answer: Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 class Answer(NamedTuple):
@@ -97,43 +88,35 @@ class Endpoint(Generic[Request]):
                 return
             body = b"".join(parts)
             del parts, part
-            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            self._submit(body, lambda answer: None if future.done() else future.set_result(answer))
+            task = self._task(body)
             del body
-            await respond(send, await future)
+            future: asyncio.Future[bytes | Exception] = asyncio.get_running_loop().create_future()
+            self._batcher.submit(task, held, lambda outcome: None if future.done() else future.set_result(outcome))
+            await respond(send, answer_of(await future))
         except Refusal as refusal:
             await respond(send, refused(refusal))
         finally:
             self._batcher.release(held)
 
-    def start(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
+    def start(self, body: bytes, deliver: Deliver) -> None:
         """Begin to answer a request that is all there, and whose headers were checked.
 
-        ``deliver`` gets the answer, now or later, in the event loop.
+        ``deliver`` gets the body of the answer or why there is none, now or later, in the event loop.
         """
+        size = len(body)
         try:
-            self._batcher.hold(len(body))
+            self._batcher.hold(size)
         except Refusal as refusal:
-            deliver(refused(refusal))
+            deliver(refusal)
             return
-
-        def release(answer: Answer) -> None:
-            self._batcher.release(len(body))
-            deliver(answer)
-
-        self._submit(body, release)
-
-    def _submit(self, body: bytes, deliver: Callable[[Answer], None]) -> None:
         try:
             task = self._task(body)
         except Exception as error:
-            deliver(failed(error))
-            return
-
-        def answered(outcome: bytes | Exception) -> None:
-            deliver(Answer(200, outcome) if isinstance(outcome, bytes) else failed(outcome))
-
-        self._batcher.submit(task.scorer, task.texts, len(body), lambda rows: dumps(task.answer(rows)), answered)
+            self._batcher.release(size)
+            deliver(error)
+        else:
+            task.held = size
+            self._batcher.submit(task, size, deliver)
 
     def check(self, headers: Headers) -> None:
         """Check the headers of a request.
@@ -177,6 +160,11 @@ def dumps(value: Any) -> bytes:
 def refused(refusal: Refusal) -> Answer:
     """Return the answer that says why there is no result."""
     return Answer(refusal.status, dumps({"error": refusal.message}), refusal.headers)
+
+
+def answer_of(outcome: bytes | Exception) -> Answer:
+    """Return the answer to a request that came to this."""
+    return Answer(200, outcome) if isinstance(outcome, bytes) else failed(outcome)
 
 
 def failed(error: Exception) -> Answer:

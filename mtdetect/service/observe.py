@@ -55,9 +55,14 @@ class Answers(Collector):
 
 
 class Metrics:
-    """The metrics of one service, in a registry of their own."""
+    """The metrics of one service, in a registry of their own.
+
+    Attributes:
+        connections: how many are open; whoever takes them keeps count.
+    """
 
     def __init__(self) -> None:
+        self.connections = 0
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.answers = Answers()
@@ -84,8 +89,8 @@ class Observed:
 
     def __init__(self, app: ASGIApp, direct: Mapping[str, Endpoint[Any]], metrics: Metrics, paths: set[str]) -> None:
         self.direct = direct
+        self.metrics = metrics
         self._app = app
-        self._metrics = metrics
         self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,8 +116,5 @@ class Observed:
                 raise
             await respond(noted, failed(error))
         if status:  # else the client went away before it was answered
-            self.note(scope["path"] if scope["path"] in self._paths else "other", status, begin)
-
-    def note(self, path: str, status: int, begin: float) -> None:
-        """Count an answer to a request that began then (``time.perf_counter()``)."""
-        self._metrics.answers.note(path, status, time.perf_counter() - begin)
+            path = scope["path"] if scope["path"] in self._paths else "other"
+            self.metrics.answers.note(path, status, time.perf_counter() - begin)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mtdetect.service.app import Settings
-from mtdetect.service.endpoints import Answer, Endpoint
+from mtdetect.service.endpoints import Endpoint, answer_of
 from mtdetect.service.errors import Refusal
 from mtdetect.service.observe import Observed
 
@@ -20,7 +21,16 @@ _HEADER_BYTES = 64 << 10
 _KNOWN_HEADS = 4096
 _KNOWN_BYTES = 1024
 _STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_JSON = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_LENGTH = b"content-length: %d\r\n\r\n"
+
+
+@lru_cache(64)
+def _head(status: int, headers: tuple[tuple[bytes, bytes], ...], keep_alive: bool) -> bytes:
+    """Return the first lines of a JSON answer; its length comes last."""
+    lines = [b"%b: %b\r\n" % header for header in (*headers, (b"content-type", b"application/json"))]
+    if not keep_alive:
+        lines.append(b"connection: close\r\n")
+    return b"".join((_STATUS_LINE[status], *lines))
 
 
 def _refusal(status: int, message: bytes, headers: bytes = b"") -> bytes:
@@ -37,10 +47,13 @@ _LONG_HEADERS = _refusal(431, b"the headers are longer than %d bytes; send fewer
 class _Joined:
     """A transport that writes once in a turn of the event loop: head and body of an answer are one system call."""
 
+    __slots__ = ("_loop", "_parts", "_transport", "is_closing")
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._parts: list[bytes] = []
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         if not self._parts:
@@ -57,9 +70,6 @@ class _Joined:
     def close(self) -> None:
         self._flush()
         self._transport.close()
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
 
     def _flush(self) -> None:
         if self._parts:
@@ -98,12 +108,13 @@ class _DirectCycle:
         self.response_complete = self.disconnected = False
         self.keep_alive = True
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, outcome: bytes | Exception) -> None:
         """Send the answer, unless the client went away."""
         self.response_complete = True
         if not self.disconnected:
-            self._protocol.send_answer(answer, self.keep_alive)
-            self._protocol.app.note(self._path, answer.status, self._begin)
+            protocol = self._protocol
+            status = protocol.send_answer(outcome, self.keep_alive)
+            protocol.app.metrics.answers.note(self._path, status, time.perf_counter() - self._begin)
 
 
 class _GuardedProtocol(HttpToolsProtocol):
@@ -118,18 +129,39 @@ class _GuardedProtocol(HttpToolsProtocol):
     settings: Settings
     known: dict[bytes, _Head]
 
-    _timer: asyncio.TimerHandle | None = None
-    _reader_timer: asyncio.TimerHandle | None = None
-    _in_message = False
-    _in_headers = False
-    _received = 0
-    _head: _Head | None = None
-    _body = b""
-    _data = b""
-    _active = 0.0
+    # What every request touches lies side by side: with hundreds of connections their memory is seldom in the cache.
+    __slots__ = (
+        "_active",
+        "_body",
+        "_data",
+        "_head",
+        "_in_headers",
+        "_in_message",
+        "_reader_timer",
+        "_received",
+        "_timer",
+        "app",
+        "cycle",
+        "loop",
+        "pipeline",
+        "server_state",
+        "timeout_keep_alive_task",
+        "transport",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+        self._reader_timer: asyncio.TimerHandle | None = None
+        self._in_message = self._in_headers = False
+        self._received = 0
+        self._head: _Head | None = None
+        self._body = self._data = b""
+        self._active = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, _Joined(transport, self.loop)))
+        self.app.metrics.connections = len(self.connections)
         self._header_seconds = min(_HEADER_SECONDS, self.settings.seconds)
         if len(self.connections) > self.settings.connections:
             transport.write(_BUSY)
@@ -143,16 +175,19 @@ class _GuardedProtocol(HttpToolsProtocol):
                 timer.cancel()
         self._unset_keepalive_if_required()  # uvicorn forgets it where the connection broke
         super().connection_lost(exc)
+        self.app.metrics.connections = len(self.connections)
 
     def data_received(self, data: bytes) -> None:
-        self._data = b"" if self._in_message else data
-        if self._data and self._is_free():
+        if self._in_message:
+            self._data = b""
+        else:
             end = data.find(b"\r\n\r\n") + 4
             head = self.known.get(data[:end])
-            if head is not None and end + head.length == len(data):
+            if head is not None and end + head.length == len(data) and self._is_free():
                 self._clear_timer()
                 self._start(head, data[end:])
                 return
+            self._data = data
         super().data_received(data)
         if self._head is not None:  # of a request whose body is still to come, in uvicorn's way
             self._head = None
@@ -173,8 +208,9 @@ class _GuardedProtocol(HttpToolsProtocol):
     def _is_free(self) -> bool:
         """Whether the next request can be worked on at once, and its answer sent."""
         cycle = self.cycle
-        free = cycle is None or cycle.response_complete
-        return free and not self.flow.write_paused and not self.transport.is_closing()
+        if cycle is None or cycle.response_complete:
+            return self._reader_timer is None and not self.transport.is_closing()
+        return False
 
     def _clear_timer(self) -> None:
         if self._timer is not None:
@@ -236,15 +272,11 @@ class _GuardedProtocol(HttpToolsProtocol):
         self.cycle = cycle  # type: ignore[assignment]
         head.endpoint.start(body, cycle.answer)
 
-    def send_answer(self, answer: Answer, keep_alive: bool) -> None:
-        """Send an answer in one piece, and close the connection or wait for the next request."""
-        lines = [_STATUS_LINE[answer.status]]
-        for name, value in (*self.server_state.default_headers, *answer.headers):
-            lines += (name, b": ", value, b"\r\n")
-        if not keep_alive:
-            lines.append(b"connection: close\r\n")
-        lines += (_JSON % len(answer.body), answer.body)
-        cast(_Joined, self.transport).write_whole(b"".join(lines))
+    def send_answer(self, outcome: bytes | Exception, keep_alive: bool) -> int:
+        """Send an answer in one piece, and close the connection or wait for the next request; return its status."""
+        status, body, headers = answer_of(outcome)
+        head = _head(status, (*self.server_state.default_headers, *headers), keep_alive)
+        cast(_Joined, self.transport).write_whole(head + _LENGTH % len(body) + body)
         if not keep_alive:
             self.transport.close()
         if self.pipeline or self.timeout_keep_alive_task is None:
@@ -252,6 +284,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         else:
             self.server_state.total_requests += 1
         self._active = self.loop.time()
+        return status
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if it was idle for long enough; direct requests do not set the timer anew."""

@@ -6,14 +6,14 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 pytest.importorskip("prometheus_client", reason="the service needs its packages: pip install 'mtdetect[serve]'")
 
-from mtdetect.service.batching import Batcher, Finish, Scorer
+from mtdetect.service.batching import Batcher, Finish, Scorer, Task
 from mtdetect.service.errors import Overloaded
 
 
@@ -49,13 +49,13 @@ def _submit(
         else:
             future.set_exception(outcome)
 
-    batcher.submit(scorer, texts, sum(len(text or "") for text in texts), finish, deliver)
+    batcher.submit(Task(scorer, texts, finish), sum(len(text or "") for text in texts), deliver)
     return future
 
 
-def _run(steps: Any, capacity: int = 1 << 20, time_limit: float = 30.0) -> None:
+def _run(steps: Any, capacity: int = 1 << 20, time_limit: float = 30.0, callers: Callable[[], int] = lambda: 0) -> None:
     async def main() -> None:
-        batcher = Batcher(capacity, time_limit)
+        batcher = Batcher(capacity, time_limit, callers=callers)
         batcher.start()
         await asyncio.wait_for(steps(batcher), 30)
         await batcher.close()
@@ -74,6 +74,53 @@ def test_requests_that_wait_together_are_scored_together() -> None:
     _run(steps)
     assert sum(recorder.rounds) == 100
     assert len(recorder.rounds) <= 3
+
+
+def test_a_round_waits_for_nobody_once_every_connection_has_its_request_in() -> None:
+    recorder = Recorder()
+    asked = 0
+
+    def callers() -> int:
+        nonlocal asked
+        asked += 1
+        return 20
+
+    async def steps(batcher: Batcher) -> None:
+        for _ in range(50):
+            await asyncio.gather(*(_submit(batcher, recorder, [f"text {i}"]) for i in range(20)))
+
+    _run(steps, callers=callers)
+    assert recorder.rounds == [20] * 50
+    assert asked <= 3 * 50  # it asks in every turn of the event loop that it waits
+
+
+def test_connections_that_are_just_being_made_are_waited_for() -> None:
+    recorder = Recorder()
+    made = 1
+
+    async def steps(batcher: Batcher) -> None:
+        nonlocal made
+        futures = []
+        for i in range(10):  # one in a turn of the event loop, as they are accepted
+            made += i < 9
+            futures.append(_submit(batcher, recorder, [f"text {i}"]))
+            await asyncio.sleep(0)
+        await asyncio.gather(*futures)
+
+    _run(steps, callers=lambda: made)
+    assert recorder.rounds == [10]
+
+
+def test_connections_that_never_stop_coming_hold_no_request_up() -> None:
+    recorder = Recorder()
+    made = iter(range(1 << 40))
+
+    async def steps(batcher: Batcher) -> None:
+        begin = time.monotonic()
+        assert await _submit(batcher, recorder, ["text"]) == b'["text"]'
+        assert time.monotonic() - begin < 5
+
+    _run(steps, callers=lambda: next(made))
 
 
 def test_a_large_request_is_cut_and_small_ones_pass_it() -> None:

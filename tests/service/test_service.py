@@ -63,12 +63,12 @@ def test_many_single_calls_at_once_get_the_scores_of_their_own_texts(service: Se
 
 def _rounds(service: Service) -> tuple[float, float]:
     """Return how many rounds were scored, and how many texts in all."""
-    metrics = service.get("/metrics")[1].decode()
-    found = [
-        re.search(rf"^mtdetect_round_texts_{name} ([\d.e+]+)$", metrics, re.MULTILINE) for name in ("count", "sum")
-    ]
-    count, total = (float(match[1]) if match else 0.0 for match in found)
-    return count, total
+    return _metric(service, "mtdetect_round_texts_count"), _metric(service, "mtdetect_round_texts_sum")
+
+
+def _metric(service: Service, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", service.get("/metrics")[1].decode(), re.MULTILINE)
+    return float(found[1]) if found else 0.0
 
 
 def test_a_large_batch_comes_back_whole_and_in_order(service: Service, detector: Detector) -> None:
@@ -186,6 +186,8 @@ def test_state_and_metrics(service: Service) -> None:
     assert b'mtdetect_http_requests_total{path="/health",status="200"}' in metrics
     assert b'mtdetect_http_requests_total{path="other",status="404"}' in metrics
     assert b"mtdetect_held_bytes 0.0" in metrics
+    with service.connect(), service.connect():
+        assert _metric(service, "mtdetect_connections") >= 3
     assert b"process_resident_memory_bytes" in metrics
 
 
