@@ -15,9 +15,11 @@ from mtdetect.service.app import Settings
 from mtdetect.service.endpoints import Endpoint, answer_of
 from mtdetect.service.errors import Refusal
 from mtdetect.service.observe import Observed
+from mtdetect.service.transport import Joined
 
 _HEADER_SECONDS = 10.0
 _HEADER_BYTES = 64 << 10
+_BODY_SECONDS = 0.02
 _KNOWN_HEADS = 4096
 _KNOWN_BYTES = 1024
 _STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -42,42 +44,6 @@ def _refusal(status: int, message: bytes, headers: bytes = b"") -> bytes:
 _BUSY = _refusal(503, b"too many connections are open; try again in a second", b"retry-after: 1\r\n")
 _NO_HTTP = _refusal(400, b"this is not an HTTP request that can be read; /openapi.json lists what can")
 _LONG_HEADERS = _refusal(431, b"the headers are longer than %d bytes; send fewer" % _HEADER_BYTES)
-
-
-class _Joined:
-    """A transport that writes once in a turn of the event loop: head and body of an answer are one system call."""
-
-    __slots__ = ("_loop", "_parts", "_transport", "is_closing")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._parts: list[bytes] = []
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        if not self._parts:
-            self._loop.call_soon(self._flush)
-        self._parts.append(data)
-
-    def write_whole(self, data: bytes) -> None:
-        """Write a whole answer, behind what waits."""
-        if self._parts:
-            self.write(data)
-        else:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +88,8 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     A request to one of the application's ``direct`` endpoints that came whole in one read, with nothing special about
     it, goes to its endpoint without an ASGI task, for less than half the time; its line and headers are remembered, so
-    that the same bytes need no parsing again. All other requests take uvicorn's way.
+    that the same bytes need no parsing again. Clients that send head and body apart go the same way, once the head is
+    known. All other requests take uvicorn's way.
     """
 
     app: Observed
@@ -134,6 +101,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         "_active",
         "_body",
         "_data",
+        "_early",
         "_head",
         "_in_headers",
         "_in_message",
@@ -156,11 +124,11 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._in_message = self._in_headers = False
         self._received = 0
         self._head: _Head | None = None
-        self._body = self._data = b""
+        self._body = self._data = self._early = b""
         self._active = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, _Joined(transport, self.loop)))
+        super().connection_made(cast(asyncio.Transport, Joined(transport, self.loop)))
         self.app.metrics.connections = len(self.connections)
         self._header_seconds = min(_HEADER_SECONDS, self.settings.seconds)
         if len(self.connections) > self.settings.connections:
@@ -181,15 +149,35 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self._in_message:
             self._data = b""
         else:
+            early, self._early = self._early, b""
+            data = early + data
             end = data.find(b"\r\n\r\n") + 4
             head = self.known.get(data[:end])
-            if head is not None and end + head.length == len(data) and self._is_free():
+            if head is not None and self._is_free():
+                if end + head.length == len(data):
+                    self._clear_timer()
+                    self._start(head, data[end:])
+                    return
+                if end == len(data):
+                    self._clear_timer()
+                    self._early = data
+                    self._timer = self.loop.call_later(_BODY_SECONDS, self._parse_early)
+                    return
+            if early:
                 self._clear_timer()
-                self._start(head, data[end:])
-                return
             self._data = data
+        self._parse(data)
+
+    def _parse_early(self) -> None:
+        """Parse a head that was kept for a body that does not come."""
+        data, self._early, self._timer = self._early, b"", None
+        self._data = data
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
         super().data_received(data)
         if self._head is not None:  # of a request whose body is still to come, in uvicorn's way
+            self._remember(self._head)
             self._head = None
             if not self.transport.is_closing():
                 super().on_headers_complete()
@@ -260,12 +248,16 @@ class _GuardedProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         body, self._body = self._body, b""
+        self._remember(head)
+        self._start(head, body)
+
+    def _remember(self, head: _Head) -> None:
+        """Remember a head if it was read in one piece, with its body or without, and nothing else."""
         end = self._data.find(b"\r\n\r\n") + 4
-        if end + head.length == len(self._data) and end <= _KNOWN_BYTES:  # nothing but this request
+        if len(self._data) in (end, end + head.length) and 4 <= end <= _KNOWN_BYTES:
             if len(self.known) == _KNOWN_HEADS:
                 self.known.clear()
             self.known[self._data[:end]] = head
-        self._start(head, body)
 
     def _start(self, head: _Head, body: bytes) -> None:
         cycle = _DirectCycle(self, head.path)
@@ -276,7 +268,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         """Send an answer in one piece, and close the connection or wait for the next request; return its status."""
         status, body, headers = answer_of(outcome)
         head = _head(status, (*self.server_state.default_headers, *headers), keep_alive)
-        cast(_Joined, self.transport).write_whole(head + _LENGTH % len(body) + body)
+        cast(Joined, self.transport).write_whole(head + _LENGTH % len(body) + body)
         if not keep_alive:
             self.transport.close()
         if self.pipeline or self.timeout_keep_alive_task is None:
@@ -289,12 +281,19 @@ class _GuardedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if it was idle for long enough; direct requests do not set the timer anew."""
         left = self._active + self.timeout_keep_alive - self.loop.time()
-        if not self._is_free():
+        if self._early or not self._is_free():
             left = self.timeout_keep_alive
         if left > 0 and not self.transport.is_closing():
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
             super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """Begin to stop: what was asked is answered, then the connection is closed."""
+        if self._early:
+            self._clear_timer()
+            self._parse_early()
+        super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         self.transport.write(_NO_HTTP)

@@ -206,6 +206,58 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(detector: Detector) 
     asyncio.run(main())
 
 
+def test_head_and_body_apart_need_no_task_once_the_head_is_known(detector: Detector) -> None:
+    head, body = http_post("/v1/score", {"text": PLAIN}).split(b"\r\n\r\n")
+    head += b"\r\n\r\n"
+
+    async def main() -> None:
+        async with _accepting(detector) as connect:
+            transport = _Transport()
+            protocol = connect(transport)
+            for count in range(1, 4):
+                protocol.data_received(head)
+                protocol.data_received(body)
+                assert len(protocol.tasks) == (count == 1)
+                await asyncio.sleep(0.2)
+                assert transport.written.count(b"HTTP/1.1 200 OK") == count
+            # A body that takes its time is waited for in the usual way, and so is one that comes in parts.
+            protocol.data_received(head)
+            assert not protocol.tasks
+            await asyncio.sleep(0.1)
+            assert len(protocol.tasks) == 1
+            protocol.data_received(body)
+            await asyncio.sleep(0.2)
+            protocol.data_received(head)
+            protocol.data_received(body[:20])
+            assert len(protocol.tasks) == 1
+            protocol.data_received(body[20:])
+            await asyncio.sleep(0.2)
+            assert transport.written.count(b"HTTP/1.1 200 OK") == 5
+
+    asyncio.run(main())
+
+
+def test_a_stop_between_head_and_body_loses_nothing(detector: Detector) -> None:
+    head, body = http_post("/v1/score", {"text": PLAIN}).split(b"\r\n\r\n")
+    head += b"\r\n\r\n"
+
+    async def main() -> None:
+        async with _accepting(detector) as connect:
+            transport = _Transport()
+            protocol = connect(transport)
+            protocol.data_received(head + body)
+            await asyncio.sleep(0.2)
+            protocol.data_received(head)
+            protocol.shutdown()
+            assert not transport.closed
+            protocol.data_received(body)
+            await asyncio.sleep(0.2)
+            assert transport.written.count(b"HTTP/1.1 200 OK") == 2
+            assert transport.closed
+
+    asyncio.run(main())
+
+
 def test_of_a_connection_that_broke_nothing_is_left(detector: Detector) -> None:
     async def main() -> None:
         async with _accepting(detector) as connect:
