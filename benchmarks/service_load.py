@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,6 +21,9 @@ from common import Figure, json_option, model_arguments, model_option, publish, 
 BATCH = 500
 DOCUMENT = 10
 HUGE = 4000
+CLIENTS = 64
+TURNS = 3
+MANY = 256
 HELD = 8  # MB; small, so that few connections are more than the service holds
 
 
@@ -119,6 +122,23 @@ def expected(scores: list[float]) -> Callable[[bytes], bool]:
     return check
 
 
+async def drive_anew(port: int, clients: int, seconds: float, requests: list[Any]) -> float:
+    """Keep so many clients busy that open a connection for every call; return answers a second."""
+    order = (requests[i % len(requests)] for i in count())
+    tally = Tally()
+    begin = time.perf_counter()
+
+    async def client() -> None:
+        while time.perf_counter() - begin < seconds:
+            (caller,) = await connect(port, 1, lambda: Caller(tally, order))
+            caller.send()
+            caller.stopping = True
+            await caller.idle
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return tally.answered / (time.perf_counter() - begin)
+
+
 async def connect(port: int, connections: int, caller: Callable[[], Caller]) -> list[Caller]:
     """Open so many connections; nothing is sent yet."""
     loop = asyncio.get_running_loop()
@@ -172,22 +192,44 @@ async def watch(pid: int, samples: list[float]) -> None:
         await asyncio.sleep(0.25)
 
 
+def aim(connections: int) -> str:
+    """Return what single calls over so many connections should reach."""
+    return "0.5 or more" if connections >= MANY else ""
+
+
 def percentile(values: list[float], share: float) -> float:
     """Return a percentile in milliseconds."""
     return 1000 * sorted(values)[min(int(share * len(values)), len(values) - 1)] if values else float("nan")
 
 
+@dataclass
+class Speed:
+    """Texts a second, and how long calls took, over several turns."""
+
+    rates: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, tally: Tally, wall: float, size: int = 1) -> None:
+        """Add a turn of requests with so many texts each."""
+        self.rates.append(tally.answered * size / wall)
+        self.seconds += tally.seconds
+
+    @property
+    def rate(self) -> float:
+        """Mean over the turns."""
+        return sum(self.rates) / len(self.rates)
+
+
 async def speeds(
-    port: int, seconds: float, connections: int, single: list[Any], batch: list[Any], size: int
-) -> tuple[float, float, Tally]:
-    """Return texts/s by batches and by single calls, taken in turns, and the tally of the last single calls."""
-    rates: dict[str, list[float]] = {"batch": [], "single": []}
-    for _ in range(3):
-        tally, wall = await drive(port, 4, seconds / 6, batch)
-        rates["batch"].append(tally.answered * size / wall)
-        tally, wall = await drive(port, connections, seconds / 6, single)
-        rates["single"].append(tally.answered / wall)
-    return sum(rates["batch"]) / 3, sum(rates["single"]) / 3, tally
+    port: int, seconds: float, connections: Sequence[int], single: list[Any], batch: list[Any], size: int
+) -> tuple[Speed, dict[int, Speed]]:
+    """Return the speed of batches, and of single calls over so many connections, all taken in turns."""
+    batches, singles = Speed(), {many: Speed() for many in connections}
+    for _ in range(TURNS):
+        batches.add(*await drive(port, 4, seconds / TURNS, batch), size)
+        for many, speed in singles.items():
+            speed.add(*await drive(port, many, seconds / TURNS, single))
+    return batches, singles
 
 
 @click.command()
@@ -195,14 +237,14 @@ async def speeds(
 @text_option
 @json_option
 @click.option("--duration", type=float, default=180.0, show_default=True, help="Seconds of more than it can do.")
-@click.option("--connections", type=int, default=256, show_default=True, help="Connections with single calls.")
-@click.option("--speed-seconds", type=float, default=24.0, show_default=True, help="Seconds for each ratio.")
+@click.option("--connections", type=int, multiple=True, default=(64, 256, 512), show_default=True, help="Single calls.")
+@click.option("--speed-seconds", type=float, default=12.0, show_default=True, help="Seconds for each speed.")
 def main(
     model: Path | None,
     text: Path | None,
     json_out: Path | None,
     duration: float,
-    connections: int,
+    connections: tuple[int, ...],
     speed_seconds: float,
 ) -> None:
     """Measure single calls against batches, then hold the service above what it can do, then stop it under load."""
@@ -229,17 +271,23 @@ def main(
 
     async def measure(process: subprocess.Popen[str], port: int) -> None:
         quick = [(request, fine) for request, _ in singles]
-        batch, single, tally = await speeds(port, speed_seconds, connections, quick, batches, BATCH)
-        figures.append(Figure(f"sentences, {BATCH} a request", batch, "sentences/s"))
-        figures.append(Figure(f"sentences, one a request, {connections} connections", single, "sentences/s"))
-        figures.append(Figure("sentences: single calls to batches", single / batch, "ratio", "0.5 or more"))
-        figures.append(Figure("latency of single calls, median", percentile(tally.seconds, 0.5), "ms"))
-        batch, single, tally = await speeds(
-            port, speed_seconds, connections, document_singles, document_batch, len(documents)
+        batched, called = await speeds(port, speed_seconds, connections, quick, batches, BATCH)
+        figures.append(Figure(f"sentences, {BATCH} a request", batched.rate, "sentences/s"))
+        for many, speed in called.items():
+            name = f"one a request, {many} connections"
+            figures.append(Figure(f"sentences, {name}", speed.rate, "sentences/s"))
+            figures.append(Figure(f"sentences, {name}, to batches", speed.rate / batched.rate, "ratio", aim(many)))
+            figures.append(Figure(f"sentences, {name}: latency, median", percentile(speed.seconds, 0.5), "ms"))
+        anew = await drive_anew(port, CLIENTS, speed_seconds / TURNS, quick)
+        figures.append(Figure(f"sentences, a new connection for each, {CLIENTS} clients", anew, "sentences/s"))
+        many = connections[-1]
+        batched, called = await speeds(port, speed_seconds, [many], document_singles, document_batch, len(documents))
+        speed = called[many]
+        figures.append(
+            Figure(f"documents of {DOCUMENT} sentences, {len(documents)} a request", batched.rate, "documents/s")
         )
-        figures.append(Figure(f"documents of {DOCUMENT} sentences, {len(documents)} a request", batch, "documents/s"))
-        figures.append(Figure("documents, one a request", single, "documents/s"))
-        figures.append(Figure("documents: single calls to batches", single / batch, "ratio", "0.5 or more"))
+        figures.append(Figure(f"documents, one a request, {many} connections", speed.rate, "documents/s"))
+        figures.append(Figure("documents: single calls to batches", speed.rate / batched.rate, "ratio", aim(many)))
 
         samples: list[float] = []
         watcher = asyncio.create_task(watch(process.pid, samples))
