@@ -99,7 +99,7 @@ def _perfect_slots() -> tuple[np.uint64, NDArray[np.int16]]:
     while True:
         multiplier = draw.integers(1, 1 << 63, dtype=np.uint64) | np.uint64(1)
         at = ((_KEYS[:-1] * multiplier) >> np.uint64(64 - _BITS)).astype(np.int64)
-        if len(np.unique(at)) == len(LISTED):
+        if len(set(at.tolist())) == len(LISTED):  # np.unique would import numpy.ma, which nothing else here needs
             slots = np.full(1 << _BITS, len(LISTED), dtype=np.int16)
             slots[at] = np.arange(len(LISTED))
             return multiplier, slots

@@ -34,6 +34,7 @@ from mtdetect.cli.options import (
 from mtdetect.cli.progress import Progress
 from mtdetect.cli.shards import Outcome, run_shards
 from mtdetect.cli.stream import Tally
+from mtdetect.cli.workers import start_no_threads
 from mtdetect.errors import InputError, PolicyError
 from mtdetect.formats import format_of, open_rows
 from mtdetect.formats.base import encodable, shown_names
@@ -118,6 +119,7 @@ def gate(
     because the share rejected drifted from the baseline, or because no row had a source; 4: it is incomplete:
     some rows or files could not be read.
     """
+    start_no_threads()
     from mtdetect.cli.gate_outputs import added_columns
     from mtdetect.cli.gate_task import GateTask
     from mtdetect.gate import Baseline, Batch

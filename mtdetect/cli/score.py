@@ -37,6 +37,7 @@ from mtdetect.cli.progress import Progress, Reporter
 from mtdetect.cli.sentences import SplitChunk
 from mtdetect.cli.shards import Facts, run_shards
 from mtdetect.cli.stream import Inputs, Tally, in_order
+from mtdetect.cli.workers import start_no_threads
 from mtdetect.formats import (
     AddedColumns,
     Chunk,
@@ -224,6 +225,7 @@ def score(
     With --output-dir every file has an output of its own, and a run that was stopped, however it was
     stopped, goes on with --resume.
     """
+    start_no_threads()
     if split and level == "document":
         raise click.UsageError("--split makes sentences; leave out --level document")
     if output is not None and output_dir is not None:

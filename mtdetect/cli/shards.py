@@ -21,10 +21,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,6 +36,7 @@ from mtdetect.formats.files import JOURNAL, InputFile
 from mtdetect.formats.output import check_outputs
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
 
@@ -203,6 +201,10 @@ def _one_by_one(
 def _in_pool(
     work: _Work, shards: Sequence[InputFile], jobs: int, keep_going: bool, progress: Progress
 ) -> dict[str, str]:
+    from concurrent.futures import FIRST_COMPLETED, wait
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
     failed: dict[str, str] = {}
     context = get_context("spawn")
     rows, consumed, stop = context.Value("q", 0), context.Value("q", 0), context.Event()

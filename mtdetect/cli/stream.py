@@ -7,12 +7,10 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -21,6 +19,9 @@ from mtdetect.cli.workers import WORKER_KILLED, interrupts_held, make_pool
 from mtdetect.errors import InputError, MtdetectError
 from mtdetect.formats import MAX_ROW_BYTES, Chunk, RowReader, open_rows
 from mtdetect.formats.parts import parts
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Result = TypeVar("Result")
 
@@ -259,6 +260,8 @@ def in_order(
         for chunk in chunks:
             yield chunk, function(chunk.texts)
         return
+    from concurrent.futures.process import BrokenProcessPool
+
     pending: deque[tuple[Work, Future[Result]]] = deque()
     failure: InputError | None = None
     incoming = iter(chunks)
@@ -293,6 +296,8 @@ def in_order(
 
 def _done(function: Callable[[list[str | None]], Result], texts: list[str | None]) -> Future[Result]:
     """Apply the function here and now; an error waits for its turn, as one in a worker does."""
+    from concurrent.futures import Future
+
     future: Future[Result] = Future()
     try:
         future.set_result(function(texts))

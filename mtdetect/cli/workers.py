@@ -1,17 +1,29 @@
-"""Worker processes: they survive Ctrl-C until their parent answers it, and never survive their parent."""
+"""Worker processes: they survive Ctrl-C until their parent answers it, and never survive their parent.
+
+What makes and runs them is imported where they are used: a command that works alone does not wait for it.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 WORKER_KILLED = "a worker process was killed, perhaps for want of memory"
+
+
+def start_no_threads() -> None:
+    """Keep numpy from starting threads for linear algebra, here and in workers; call this before it is imported.
+
+    Scoring has no use for them, and each keeps a core busy for a while at its start.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def make_pool(jobs: int, prepare: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
@@ -19,6 +31,9 @@ def make_pool(jobs: int, prepare: Callable[..., None], *arguments: Any) -> Proce
 
     Spawned, not forked: the same on every platform, and safe whatever threads the libraries started.
     """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(prepare, arguments))
 
@@ -53,7 +68,9 @@ def _start(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
 
 def _follow_parent() -> None:
     """End this process with its parent: one that is killed cannot tell its workers."""
-    parent = multiprocessing.parent_process()
+    from multiprocessing import parent_process
+
+    parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
