@@ -70,6 +70,23 @@ class TestCommands:
         assert result.stderr.strip() == ""
         assert "score" in result.stdout
 
+    def test_a_start_waits_for_nothing_it_has_no_use_for(self, tmp_path: Path) -> None:
+        source = tmp_path / "in.txt"
+        source.write_text(CLEAN)
+        code = """if True:
+            import sys
+            from mtdetect.cli import main
+            main(sys.argv[1:], standalone_mode=False)
+            print([m for m in ("multiprocessing", "concurrent.futures", "rich", "scipy", "joblib") if m in sys.modules])
+            from threadpoolctl import threadpool_info
+            print([found for found in threadpool_info() if found["user_api"] == "blas" and found["num_threads"] > 1])
+        """
+        environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+        for command in (["score", "-o", str(tmp_path / "out.jsonl")], ["gate", "--pass", str(tmp_path / "pass.txt")]):
+            program = [sys.executable, "-c", code, *command, "-q", str(source)]
+            result = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+            assert result.stdout == "[]\n[]\n", command[0]
+
     def test_python_dash_m(self) -> None:
         result = subprocess.run(
             [sys.executable, "-m", "mtdetect", "--help"], capture_output=True, text=True, check=True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -32,6 +34,20 @@ def test_as_many_scores_as_texts(detector: Detector) -> None:
     assert ((there >= 0) & (there <= 1)).all()
     assert detector.score([]).shape == (0,)
     assert detector.score_documents([]).shape == (0,)
+
+
+def test_a_start_imports_nothing_that_scoring_has_no_use_for() -> None:
+    code = """if True:
+        import sys, numpy
+        before = set(sys.modules)
+        import mtdetect
+        mtdetect.load().score(["The minister said on Thursday that the House would vote on it again."])
+        mtdetect.load().score_documents(["The minister said on Thursday that the House would vote on it again."])
+        idle = {"numpy.ma", "click", "rich", "scipy", "sklearn", "joblib", "multiprocessing", "pyarrow", "pandas"}
+        print(sorted(idle & (set(sys.modules) - before)))
+    """
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50])
