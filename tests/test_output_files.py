@@ -14,6 +14,7 @@ import threading
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_detector import CLEAN, GARBLED
@@ -86,6 +87,24 @@ class TestLeftOver:
         with Output(Path("c")) as stream:
             stream.write(b"new")
         assert Path("mine").read_text() == "mine"
+
+    @pytest.mark.parametrize("call", ["os.open", "try_lock"])
+    def test_none_by_an_interrupt_while_it_is_made(self, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+        places = {"os.open": (os, "open"), "try_lock": (output_module, "try_lock")}
+        place, name = places[call]
+        real, calls = getattr(place, name), []
+
+        def interrupted(*arguments: Any) -> Any:
+            result = real(*arguments)
+            calls.append(arguments)
+            if len(calls) == 1:
+                raise KeyboardInterrupt
+            return result
+
+        monkeypatch.setattr(place, name, interrupted)
+        with pytest.raises(KeyboardInterrupt), Output(Path("out")):
+            pass
+        assert os.listdir() == []
 
     def test_without_locks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(output_module, "try_lock", lambda _descriptor: None)

@@ -70,11 +70,16 @@ class Output:
                 if not _remove_left_over(temporary):
                     token = secrets.token_hex(4)
                 continue
+            except BaseException:  # Ctrl-C can come when the file is there and the call has not returned
+                _remove_left_over(temporary)
+                raise
+            self._temporary = temporary
             file = io.BufferedWriter(_File(descriptor, path), _BUFFER)
             if try_lock(descriptor) is False or not os.path.lexists(temporary):
-                file.close()  # another process took it for left over
+                self._temporary = None  # another process took it for left over
+                file.close()
                 continue
-            self._temporary, self._lock = temporary, os.dup(descriptor)
+            self._lock = os.dup(descriptor)
         if target.exists():
             os.chmod(self._temporary, stat.S_IMODE(target.stat().st_mode))
         return cast(BinaryIO, file)
