@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,10 @@ FLAG_RATE = 0.01
 _BATCH_TEXTS = 1536
 _BATCH_CHARACTERS = 400_000
 _JOB_TEXTS = 16_384
+
+_LOADING = threading.Lock()
+if hasattr(os, "register_at_fork"):  # a fork waits for a load, else its child would wait for it for ever
+    os.register_at_fork(before=_LOADING.acquire, after_in_parent=_LOADING.release, after_in_child=_LOADING.release)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ class Detector:
         Raises:
             ModelError: the folder cannot be used.
         """
-        return load_model(self.path)
+        with _LOADING:  # of threads that start together one loads, and the others wait for it
+            return load_model(self.path)
 
     @property
     def signature(self) -> str:

@@ -9,7 +9,7 @@ from mtdetect.detector import Detector
 from mtdetect.errors import InputError, needs_extra
 from mtdetect.formats.arrow import Kind, Way, column_at, fields_of, way_to
 from mtdetect.gate import Gate
-from mtdetect.integrations.rows import PREFIX, RowScorer
+from mtdetect.integrations.rows import PREFIX, RowScorer, no_column
 from mtdetect.verdict import Level
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class ArrowScorer(RowScorer):
             if path is not None:
                 found.append(way_to(path, columns, inside))
                 if found[-1] is None:
-                    names = ", ".join(name for name, _ in columns)
-                    raise InputError(f"no column {path!r} among {names}; name the column of the {what}")
+                    raise no_column(path, [name for name, _ in columns], what)
         return [way for way in found if way is not None]
 
     def arrays(self, texts: Column, sources: Column | None = None) -> list[pyarrow.Array]:

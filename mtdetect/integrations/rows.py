@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+from mtdetect import __version__
 from mtdetect.detector import Detector
 from mtdetect.errors import InputError
 from mtdetect.formats.base import position_of
@@ -15,14 +17,11 @@ from mtdetect.verdict import Level
 PREFIX = "mtdetect_"
 """Starts the name of every added column."""
 
-UNREADABLE = "unreadable"
-"""Status of a value that is not text."""
-
 
 class RowScorer:
     """Scores rows of any values by a detector, or judges them by a gate.
 
-    It pickles to a few hundred bytes, and a process loads the model once, at the first rows.
+    It pickles to a few hundred bytes that name the model, for caches; a process loads it once, at the first rows.
 
     Args:
         by: a detector (the shipped model if None), or a gate.
@@ -47,20 +46,26 @@ class RowScorer:
         if isinstance(by, Gate) and level not in (None, by.level):
             raise ValueError(f"the gate judges texts of the level {by.level!r}, not {level!r}; leave the level out")
         if by is not None and not isinstance(by, Detector | Gate):
-            raise TypeError(f"by is a Detector or a Gate, not {type(by).__name__}")
+            raise TypeError(f"by is a Detector or a Gate, not {type(by).__name__}; write mtdetect.load(folder)")
         self.by = Detector() if by is None else by
         self.level: Level = level or "sentence"
         plain = ("action", "score", "reason") if isinstance(by, Gate) else ("score",)
-        self.names = tuple(prefix + name for name in (*plain, "status", "signature"))
+        self._added = (*plain, "status", "signature")
+        self.names = tuple(prefix + name for name in self._added)
+
+    def __getstate__(self) -> dict[str, Any]:
+        detector = self.by.detector if isinstance(self.by, Gate) else self.by
+        return self.__dict__ | {"_pickled_with": (__version__, detector.signature)}
 
     def check_columns(self, names: Iterable[Any], text_column: str = "", any_case: bool = False) -> None:
-        """Refuse a table that has an added column, or the text column twice; ``any_case``: capitals do not count.
+        """Refuse a table with an added column, or without the one of text; ``any_case``: capitals do not count.
 
         Raises:
             InputError: the message names the column and says what to do.
         """
         given = list(map(str, names))
-        position_of(text_column, given if text_column else [])
+        if text_column and position_of(text_column, given) is None:
+            raise no_column(text_column, given)
         taken = {name.lower() if any_case else name: name for name in given}
         for name in self.names:
             if clash := taken.get(name.lower() if any_case else name):
@@ -78,29 +83,23 @@ class RowScorer:
             ModelError: the model folder cannot be used.
             ValueError: not as many sources as values.
         """
-        given = [_decoded(value) if isinstance(value, bytes | bytearray) else value for value in values]
+        given = [value if isinstance(value, str) else _plain(value) for value in values]
         texts = [value if isinstance(value, str) else None for value in given]
-        odd = [i for i, value in enumerate(given) if not (value is None or isinstance(value, str) or _is_nan(value))]
+        odd = [i for i, value in enumerate(given) if not (value is None or isinstance(value, str))]
         if isinstance(self.by, Gate):
             named_by = None if sources is None else [name if isinstance(name, str) else None for name in sources]
             decided = self.by.decide_batch(texts, named_by)
-            columns: list[list[Any]] = [
-                [decision.action for decision in decided],
-                [None if math.isnan(decision.score) else decision.score for decision in decided],
-                [decision.reason for decision in decided],
-                [decision.status for decision in decided],
-                [decision.signature for decision in decided],
-            ]
+            added = {name: [getattr(decision, name) for decision in decided] for name in self._added}
         else:
             scored = self.by.score_batch(texts, self.level)
-            scores = [None if math.isnan(score) else score for score in scored.scores.tolist()]
-            columns = [scores, list(scored.statuses), [self.by.signature] * len(given)]
-        named: dict[str, list[Any]] = dict(zip(self.names, columns, strict=True))
+            signatures = [self.by.signature] * len(given)
+            added = {"score": scored.scores.tolist(), "status": list(scored.statuses), "signature": signatures}
+        added["score"] = [None if math.isnan(score) else score for score in added["score"]]
         for i in odd:
-            named[self.names[-2]][i] = UNREADABLE
-            if isinstance(self.by, Gate):
-                named[self.names[2]][i] = f"not text but {type(given[i]).__name__}"
-        return named
+            added["status"][i] = "unreadable"
+            if "reason" in added:
+                added["reason"][i] = f"not text but {type(given[i]).__name__}"
+        return dict(zip(self.names, added.values(), strict=True))
 
     def rows(self, values: Iterable[Any], sources: Iterable[Any] | None = None) -> list[dict[str, Any]]:
         """Return what :meth:`columns` returns row by row: N dictionaries from column to value."""
@@ -108,12 +107,13 @@ class RowScorer:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _decoded(value: bytes | bytearray) -> str | bytes:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return bytes(value)
+def no_column(name: str, given: Iterable[str], what: str = "text") -> InputError:
+    """Return the error of a table without a column that was named."""
+    return InputError(f"no column {name!r} among {', '.join(given)}; name the column of the {what}")
 
 
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        with suppress(UnicodeDecodeError):
+            return value.decode()
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -33,8 +33,9 @@ class BatchScorer:
         """Return the schema of a data frame with the added columns; errors are those of ``score_dataframe``."""
         self._scorer.check_columns(given.names, any_case=True)
         _, kind = self._scorer.ways(_inside(given), _inside)[0]
-        if (name := kind.simpleString()) not in ("string", "binary", "void"):
-            raise InputError(f"{self._scorer.text_column!r} holds {name}, not string; name the column of text")
+        if kind.typeName() not in ("string", "binary", "void"):
+            holds = f"{self._scorer.text_column!r} holds {kind.simpleString()}"
+            raise InputError(f"{holds}, not string; name the column of text")
         return _types().StructType([*given.fields, *_fields(self._scorer)])
 
 
@@ -66,7 +67,6 @@ def score_dataframe(
     _types()
     scorer, names = ArrowScorer(text_col, by, level, prefix, source_col), df.columns
     schema = BatchScorer(scorer).schema(df.schema)
-
     numbers = [f"c{i}" for i in range(len(schema))]  # dots, backticks and names twice get lost on the way to Python
 
     def score(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
@@ -87,11 +87,11 @@ def score_udf(by: Detector | Gate | None = None, level: Level | None = None) -> 
     it is, but Spark would score again wherever a field is filtered on.
 
     Raises:
-        MissingExtraError: pyspark is not installed.
+        MissingExtraError: pyspark is not installed, or is older than 4.1.
     """
     types = _types()
-    from pyspark.sql.functions import arrow_udf
-
+    with needs_extra("spark", "score_udf needs Spark 4.1 (score_dataframe runs from 3.5 on)"):
+        from pyspark.sql.functions import arrow_udf
     scorer = ArrowScorer(by=by, level=level, prefix="")
 
     def score(texts: Any) -> Any:

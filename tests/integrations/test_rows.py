@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +20,7 @@ from mtdetect.detector import Detector
 from mtdetect.gate import Rules
 from mtdetect.integrations.arrow import ArrowScorer
 from mtdetect.integrations.rows import RowScorer
+from mtdetect.model import load_model
 from tests.integrations.contract import CLEAN, GARBLED, ODD, ODD_STATUSES, TEXTS, check_scores, many
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -190,6 +195,34 @@ def test_what_is_no_arrow_table_is_refused_with_what_to_do(batch: object) -> Non
         ArrowScorer()(batch)  # type: ignore[type-var]
 
 
+def test_a_pickle_names_the_model_for_caches_that_go_by_it(tmp_path: Path, detector: Detector) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(detector.path, folder)
+    scorers = [RowScorer(mtdetect.load(folder)), ArrowScorer(by=mtdetect.Gate(mtdetect.load(folder)))]
+    before = [pickle.dumps(scorer) for scorer in scorers]
+    assert [pickle.dumps(pickle.loads(data)) for data in before] == before
+    assert pickle.loads(before[0]).columns([CLEAN])["mtdetect_signature"] == [detector.signature]
+    manifest = folder / "manifest.json"
+    line = json.dumps(detector.signature)
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(line, '"retrained 2.0"'), encoding="utf-8")
+    load_model.cache_clear()
+    assert all(pickle.dumps(scorer) != old for scorer, old in zip(scorers, before, strict=True))
+
+
+def test_threads_that_start_together_load_the_model_once(tmp_path: Path, detector: Detector) -> None:
+    shutil.copytree(detector.path, tmp_path / "model")
+    scorer, start = RowScorer(Detector(tmp_path / "model")), threading.Barrier(4)
+
+    def score(_: int) -> list[float | None]:
+        start.wait()
+        return scorer.columns([GARBLED])["mtdetect_score"]
+
+    expected, loads = detector.score([GARBLED]).tolist(), load_model.cache_info().misses
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(score, range(4))) == [expected] * 4
+    assert load_model.cache_info().misses == loads + 1
+
+
 def test_columns_that_are_there_already_are_refused_in_any_case_where_asked() -> None:
     scorer = RowScorer()
     scorer.check_columns(["text", "MTDETECT_SCORE", 7], "text")
@@ -199,6 +232,8 @@ def test_columns_that_are_there_already_are_refused_in_any_case_where_asked() ->
         scorer.check_columns(["mtdetect_status"])
     with pytest.raises(mtdetect.InputError, match='2 columns are called "text"'):
         scorer.check_columns(["text", "text"], "text")
+    with pytest.raises(mtdetect.InputError, match="no column 'text' among id, 7; name the column of the text"):
+        scorer.check_columns(["id", 7], "text")
 
 
 @pytest.mark.parametrize(

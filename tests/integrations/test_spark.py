@@ -21,6 +21,7 @@ pytest.importorskip("pyspark", reason="pyspark is not installed: pip install 'mt
 if java_version() < 17:
     pytest.skip(NO_JAVA, allow_module_level=True)
 
+import pyspark
 from pyspark.sql import DataFrame, SparkSession
 
 import mtdetect
@@ -142,6 +143,13 @@ def test_text_in_structs_and_as_bytes(spark: SparkSession, detector: Detector) -
     (row,) = score_dataframe(score_dataframe(frame, "doc.text"), "raw", prefix="raw_").collect()
     assert [row["mtdetect_score"], row["raw_score"]] == detector.score([GARBLED, CLEAN]).tolist()
     assert row["doc"]["text"] == GARBLED
+
+
+@pytest.mark.skipif(pyspark.__version__ < "4", reason="Spark 3 has no collations")
+def test_text_with_a_collation(spark: SparkSession, detector: Detector) -> None:
+    frame = spark.sql(f"select '{GARBLED}' collate UTF8_LCASE as text, 'a' collate UNICODE_CI as other")
+    (row,) = score_dataframe(frame).collect()
+    assert row[:3] == (GARBLED, "a", detector.score([GARBLED])[0])
 
 
 def test_an_added_name_in_capitals_is_refused(spark: SparkSession) -> None:
