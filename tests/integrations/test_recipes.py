@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,42 @@ def test_odd_values_in_pandas(tmp_path: Path) -> None:
     extra = f"given = {frame}\ngiven.loc[4, 'text'] = pandas.NA\nrows = add_scores(given).drop(columns='text')"
     rows = run(f"{code('pandas')}\n{extra}.to_dict('records')", tmp_path)
     assert [row["mtdetect_status"] for row in rows] == ODD_STATUSES
+
+
+def test_pandas_frames_without_rows_have_the_same_types(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    rows = "rows = [{name: str(kind) for name, kind in each.dtypes.items()} for each in (scored, add_scores(EMPTY))]"
+    empty = "pandas.read_csv('examples/comments.csv')[:0]"
+    full, none = run(f"{code('pandas')}\n{rows.replace('EMPTY', empty)}", tmp_path)
+    assert none == full
+    assert full["mtdetect_score"] == "float32"
+
+
+def test_polars_streams_and_leaves_columns_of_every_type(tmp_path: Path, detector: Detector) -> None:
+    pytest.importorskip("polars")
+    _check(
+        run(f"{code('polars')}\nrows = polars.read_parquet('scored.parquet').to_dicts()", tmp_path), COMMENTS, detector
+    )
+    given = (
+        "given = scored.select('text').with_columns(thing=polars.Series([print] * len(scored), dtype=polars.Object))"
+    )
+    rows = "rows = [[each is print for each in add_scores(given)['thing']]]"
+    assert run(f"{code('polars')}\n{given}\n{rows}", tmp_path) == [[True] * len(COMMENTS)]
+
+
+def test_the_cache_of_datasets_knows_the_model(tmp_path: Path, detector: Detector) -> None:
+    pytest.importorskip("datasets")
+    shutil.copytree(detector.path, tmp_path / "model")
+    script = code("Hugging Face datasets").replace('ArrowScorer("text")', 'ArrowScorer("text", mtdetect.load("model"))')
+    script = f"import mtdetect\n{script}\nrows = [[scored._fingerprint, scored[0]['mtdetect_signature']]]"
+    first = run(script, tmp_path)
+    assert run(script, tmp_path) == first
+    manifest = tmp_path / "model" / "manifest.json"
+    line = json.dumps(detector.signature)
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(line, '"retrained 2.0"'), encoding="utf-8")
+    ((fingerprint, signature),) = run(script, tmp_path)
+    assert fingerprint != first[0][0]
+    assert signature == "retrained 2.0"
 
 
 def test_beam(tmp_path: Path, detector: Detector) -> None:
