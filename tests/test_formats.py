@@ -260,7 +260,7 @@ class TestBrokenRows:
         rows = ['{"page":null}', "{}", '{"page":{"body":null}}', '{"page":{}}', '{"page":{"body":[]}}']
         _, chunks = read("\n".join(rows).encode(), "jsonl", text_column="page.body.text")
         assert flat(chunks, "texts") == [None] * 5
-        assert errors(chunks) == {5: '"page.body" is a list, not an object'}
+        assert errors(chunks) == {5: '"page.body" is a list, not an object; name a position in it: page.body.0.text'}
 
     def test_csv(self) -> None:
         data = b'id,text,n\n1,fine,1\n2,"two\nlines",2\n3,short\n4,a,b,c\n5,\xff\xfe,5\n6,also fine,6\n'

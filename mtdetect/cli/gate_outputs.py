@@ -10,7 +10,8 @@ from mtdetect.cli.options import short_scores
 from mtdetect.cli.score import UNREADABLE
 from mtdetect.errors import InputError
 from mtdetect.formats import FORMATS, Chunk, Record, RowReader, free_names, open_writer
-from mtdetect.formats.base import shown_names, value_at
+from mtdetect.formats.base import shown_names
+from mtdetect.formats.paths import step_into, value_at
 from mtdetect.verdict import Span
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Sources:
         name = reader.source.name
         if reader.columns is None and FORMATS[reader.format_name].writer is None:
             raise InputError(f"{name}: {reader.format_name} has no columns, so that no row has a source of its own")
-        if reader.columns is not None and column.split(".")[0] not in reader.columns and column not in reader.columns:
+        if reader.columns is not None and step_into(dict.fromkeys(reader.columns), column) is None:
             shown = shown_names(reader.columns)
             raise InputError(f'{name}: no column "{column}" (columns: {shown}); name it with --source-column')
 

@@ -122,7 +122,7 @@ def input_options(command: Command) -> Command:
                 default="text",
                 show_default=True,
                 metavar="NAME",
-                help="Column that holds the text; in JSON lines and Parquet also a dotted path (page.text).",
+                help="Column that holds the text; in JSON lines and Parquet also a path: page.text, turns.0.text.",
             ),
             click.option(
                 "--errors",

@@ -27,8 +27,8 @@ from mtdetect.cli.options import (
 from mtdetect.cli.progress import Progress
 from mtdetect.cli.stream import Inputs, in_order
 from mtdetect.formats import Chunk, Record
-from mtdetect.formats.base import value_at
 from mtdetect.formats.output import Output
+from mtdetect.formats.paths import value_at
 from mtdetect.shares import percent
 
 if TYPE_CHECKING:

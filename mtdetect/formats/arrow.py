@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from mtdetect.errors import InputError
 from mtdetect.formats.base import position_of
+from mtdetect.formats.paths import list_position
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,55 +17,91 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind")
 Way: TypeAlias = list[int]
 
+ELEMENT = "[]"
+"""What stands for the name of the elements of a list, among the fields of its type."""
+
 
 def way_to(
     path: str, columns: Sequence[tuple[str, Kind]], inside: Callable[[Kind], Sequence[tuple[str, Kind]]]
 ) -> tuple[Way, Kind] | None:
     """Return the positions that lead to a column, and its type; None: there is no such column.
 
-    A column of that very name comes first, then a dotted path into structs.
+    A dotted path leads into structs and lists as :func:`mtdetect.formats.paths.step_into` does into objects.
 
     Args:
         path: name of a column, or dotted path.
         columns: name and type of each column.
-        inside: names and types of the fields of a type; none for what is no struct.
+        inside: names and types of the fields of a type, ``ELEMENT`` and a type for a list; none for others.
 
     Raises:
-        InputError: there are two columns, or fields, of that name.
+        InputError: there are two columns, or fields, of that name, or a list without a position in it.
 
     >>> fields = {"doc": [("id", "int"), ("text", "string")]}
     >>> way_to("doc.text", [("id", "int"), ("doc", "doc")], lambda kind: fields.get(kind, []))
     ([1, 1], 'string')
     """
-    first, steps = path, list[str]()
-    while "." in first and all(name != first for name, _ in columns):
-        first, step = first.rsplit(".", 1)
-        steps.insert(0, step)
     way: Way = []
-    for step in (first, *steps):
-        at = position_of(step, [name for name, _ in columns])
-        if at is None:
+    rest: str | None = path
+    while rest is not None:
+        names, head = [name for name, _ in columns], rest
+        at: int | None = 0
+        if names == [ELEMENT]:
+            head, step = rest.partition(".")[0], list_position(rest)
+            if step is None:
+                outer = path[: -len(rest) - 1]
+                raise InputError(f'"{outer}" is a list, not an object; name a position in it: {outer}.0.{rest}')
+        else:
+            while head not in names and "." in head:
+                head = head.rpartition(".")[0]
+            step = at = position_of(head, names)
+        if step is None or at is None:
             return None
-        way.append(at)
+        way.append(step)
         kind = columns[at][1]
-        columns = inside(kind)
+        columns, rest = inside(kind), rest[len(head) + 1 :] if len(head) < len(rest) else None
     return way, kind
 
 
 def fields_of(kind: Any) -> list[tuple[str, Any]]:
-    """Return the names and types of the fields of a struct or a schema; nothing for other types."""
+    """Return names and types of the fields of a struct or a schema, ``ELEMENT`` for lists; nothing for other types."""
     import pyarrow
 
+    if isinstance(kind, pyarrow.DataType) and _is_list(kind):
+        return [(ELEMENT, kind.value_type)]
     structured = isinstance(kind, pyarrow.Schema) or pyarrow.types.is_struct(kind)
     return [(field.name, field.type) for field in kind] if structured else []
 
 
+def _is_list(kind: pyarrow.DataType) -> bool:
+    import pyarrow
+
+    types = pyarrow.types
+    return any(check(kind) for check in (types.is_list, types.is_large_list, types.is_fixed_size_list))
+
+
 def column_at(table: Any, way: Sequence[int]) -> Any:
-    """Return the column of a table or batch at the positions that ``way_to`` found."""
-    import pyarrow.compute
+    """Return the column of a table or batch at the positions that ``way_to`` found; null behind the end of a list."""
+    import pyarrow.compute as compute
 
     column = table.column(way[0])
-    return pyarrow.compute.struct_field(column, list(way[1:])) if way[1:] else column
+    for step in way[1:]:
+        column = _element(column, step) if _is_list(column.type) else compute.struct_field(column, [step])
+    return column
+
+
+def _element(column: Any, position: int) -> Any:
+    """Return the element at a position of each list: Arrow's own ways refuse short lists, or crash far behind them."""
+    import pyarrow
+    import pyarrow.compute as compute
+
+    inner = column.type.value_type
+    if isinstance(column, pyarrow.ChunkedArray):
+        return pyarrow.chunked_array([_element(chunk, position) for chunk in column.chunks], inner)
+    if pyarrow.types.is_fixed_size_list(column.type):
+        column = column.cast(pyarrow.list_(inner))
+    known = compute.greater(compute.list_value_length(column), position)
+    places = compute.add(column.offsets[:-1].cast("int64"), position)
+    return column.values.take(compute.if_else(known, places, pyarrow.scalar(None, "int64")))
 
 
 def spelled_out_bytes(batch: pyarrow.RecordBatch) -> int:

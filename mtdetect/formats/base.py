@@ -239,31 +239,6 @@ def position_of(name: str, names: Sequence[str], source: str = "") -> int | None
     return names.index(name) if found else None
 
 
-def value_at(record: Record, path: str, missing: Any = None) -> Any:
-    """Return the value of a column, or at a dotted path into nested objects; a column of that very name comes first.
-
-    Below an object that is null, or not there, everything is None, as in a Parquet struct that is null.
-
-    Returns:
-        The value; ``missing`` where the last object has no such name, or where what should be an object is none.
-
-    >>> value_at({"page": {"title": "News"}}, "page.title"), value_at({"page.title": "Old"}, "page.title")
-    ('News', 'Old')
-    >>> [value_at(row, "page.title", "?") for row in ({"page": {}}, {"page": "News"}, {"page": None}, {})]
-    ['?', '?', None, None]
-    """
-    value: Any = record.get(path, missing)
-    if value is missing and "." in path:
-        *outer, name = path.split(".")
-        value = record
-        for step in outer:
-            value = value.get(step)
-            if not isinstance(value, dict):
-                return None if value is None else missing
-        value = value.get(name, missing)
-    return value
-
-
 def encodable(text: str) -> str:
     """Replace lone surrogates, which no encoding can hold, by U+FFFD; offsets stay the same."""
     return _SURROGATE.sub("\ufffd", text)

@@ -17,8 +17,8 @@ from mtdetect.formats.base import (
     encodable,
     kind_of,
     shown_names,
-    value_at,
 )
+from mtdetect.formats.paths import follow, step_into, value_at
 from mtdetect.formats.txt import invalid_utf8
 
 MAX_DEPTH = 500
@@ -28,7 +28,7 @@ _TOO_DEEP = f"lists and objects nested more than {MAX_DEPTH} deep"
 
 
 class JsonLinesReader(RowReader):
-    """Reads one JSON object a line; ``text_column`` may be a dotted path (``page.text``)."""
+    """Reads one JSON object a line; ``text_column`` may be a dotted path (``page.text``, ``turns.0.text``)."""
 
     format_name = "jsonl"
 
@@ -128,12 +128,13 @@ def _plain(value: Any) -> str:
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def replace_text(record: Record, column: str, text: str) -> Record:
+def replace_text(record: Any, column: str, text: str) -> Any:
     """Return a copy of the record whose text at the (dotted) column is another one."""
-    if column in record or "." not in column:
-        return {**record, column: text}
-    outer, inner = column.split(".", 1)
-    return {**record, outer: replace_text(record[outer], inner, text)}
+    step, rest = step_into(record, column) or (column, None)
+    entry = text if rest is None else replace_text(record[step], rest, text)
+    if isinstance(record, list):
+        return [entry if position == step else other for position, other in enumerate(record)]
+    return {**record, step: entry}
 
 
 _MISSING = object()
@@ -177,10 +178,12 @@ def _text_at(record: Record, column: str) -> tuple[str | None, str | None]:
     """Return the text at a dotted path, or why there is none; null is no text and no error."""
     value = value_at(record, column, _MISSING)
     if value is _MISSING:
-        steps = column.split(".")
-        for outer in (".".join(steps[:count]) for count in range(1, len(steps))):
-            if not isinstance(found := value_at(record, outer), dict):
-                return None, f'"{outer}" is {kind_of(found)}, not an object'
+        found, rest = follow(record, column)
+        if not isinstance(found, dict):
+            outer = column[: -len(rest or "") - 1]
+            if isinstance(found, list):
+                return None, f'"{outer}" is a list, not an object; name a position in it: {outer}.0.{rest}'
+            return None, f'"{outer}" is {kind_of(found)}, not an object'
         fields = shown_names(record)
         return None, f'no field "{column}" (fields: {fields}); name the text field with --text-column'
     if isinstance(value, str):

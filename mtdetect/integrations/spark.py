@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mtdetect.detector import Detector
 from mtdetect.errors import InputError, needs_extra
+from mtdetect.formats.arrow import ELEMENT
 from mtdetect.gate import Gate
 from mtdetect.integrations.arrow import ArrowScorer
 from mtdetect.integrations.rows import PREFIX
@@ -104,6 +105,8 @@ def score_udf(by: Detector | Gate | None = None, level: Level | None = None) -> 
 
 
 def _inside(kind: Any) -> list[tuple[str, Any]]:
+    if element := getattr(kind, "elementType", None):
+        return [(ELEMENT, element)]
     return [(field.name, field.dataType) for field in getattr(kind, "fields", ())]
 
 

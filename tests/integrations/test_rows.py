@@ -177,6 +177,8 @@ def test_dotted_paths_lead_into_structs_unless_a_column_has_that_name(detector: 
     table = pa.table({"doc": documents, "doc.title": [CLEAN, GARBLED, None], "id": [1, 2, 3]})
     rules = Rules(false_positive_rate=0.01, review_rate=0.05, minimum_words=1000, short="reject")
     gate = mtdetect.Gate(detector, level="sentence", sources={"strict": rules})
+    turns = table.append_column("turns", pa.array([[{"text": CLEAN}, {"text": GARBLED}], [], None]))
+    assert ArrowScorer("turns.1.text")(turns)["mtdetect_status"].to_pylist() == ["scored", "empty", "empty"]
     scored = ArrowScorer("doc.body.text", by=gate, source_column="doc.body.site")(table)
     assert scored.select(table.column_names).equals(table)
     assert scored["mtdetect_status"].to_pylist() == ["too_short", "empty", "empty"]

@@ -139,8 +139,11 @@ def test_names_that_sql_would_take_apart_and_names_twice(spark: SparkSession, de
 
 
 def test_text_in_structs_and_as_bytes(spark: SparkSession, detector: Detector) -> None:
-    frame = spark.createDataFrame([((GARBLED,), bytearray(CLEAN.encode()))], "doc struct<text: string>, raw binary")
-    (row,) = score_dataframe(score_dataframe(frame, "doc.text"), "raw", prefix="raw_").collect()
+    kinds = "doc struct<text: string>, raw binary, turns array<struct<text: string>>"
+    frame = spark.createDataFrame([((GARBLED,), bytearray(CLEAN.encode()), [(CLEAN,), (GARBLED,)])], kinds)
+    scored = score_dataframe(score_dataframe(frame, "doc.text"), "raw", prefix="raw_")
+    (row,) = score_dataframe(scored, "turns.1.text", prefix="turn_").collect()
+    assert row["turn_score"] == row["mtdetect_score"]
     assert [row["mtdetect_score"], row["raw_score"]] == detector.score([GARBLED, CLEAN]).tolist()
     assert row["doc"]["text"] == GARBLED
 
