@@ -133,6 +133,10 @@ def test_the_fingerprint_says_whether_policies_decide_alike() -> None:
         ('[sources.overrides."a"]\nshort = "pass"', "sources.overrides needs sources.column"),
         ('sources = {column="s", overrides={a=3}}', "sources.overrides.\"a\" is 3; allowed: a table"),
         ('sources = {column="s", overrides={a={level="sentence"}}}', 'unknown key sources.overrides."a".level'),
+        (
+            '[sources]\ncolumn = "s"\n[sources.overrides.news.co.uk]\nshort = "pass"',
+            'sources.overrides."news".co is a table; a name with dots stands in quotes: [sources.overrides."news.',
+        ),
         ('sources = {column="s", overrides={a={short=1}}}', 'sources.overrides."a".short is 1; allowed'),
         (
             'sources = {column="s", overrides={a={false_positives={document=0.1}}}}\nreview.document=0.05',

@@ -190,6 +190,24 @@ class TestScore:
         assert (first["big"], first["price"], first["day"]) == (2**64 - 1, "1.10", "0001-01-01")
         assert first["when"].startswith("1970-01-01")
 
+    @pytest.mark.parametrize("target", ["csv", "parquet"])
+    @pytest.mark.parametrize("command", [("score", "-o"), ("gate", "--annotate", "--max-rejected", "100%", "--pass")])
+    def test_thousands_of_rows_set_the_columns(
+        self, run: Run, tmp_path: Path, target: str, command: tuple[str, ...]
+    ) -> None:
+        """However long they are, and however many files they come from."""
+        for number in range(3):
+            rows = [{"text": f"{CLEAN} " * 100, "n": number + 0.5 * (number == 2)} for _ in range(400)]
+            rows[-1][f"new{number}"] = "precious"
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            (tmp_path / f"{number}.jsonl").write_text(lines)
+        out = tmp_path / f"out.{target}"
+        result = run(*command, out, *(tmp_path / f"{number}.jsonl" for number in range(3)))
+        assert result.exit_code == 0, result.stderr
+        made = _rows(out)
+        assert [made[400 * number + 399][f"new{number}"] for number in range(3)] == ["precious"] * 3
+        assert float(made[1000]["n"]) == 2.5
+
     @pytest.mark.parametrize("target", ["csv", "tsv", "parquet"])
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_rows_that_fit_no_column_are_kept_whole(self, run: Run, tmp_path: Path, target: str, jobs: int) -> None:
@@ -199,7 +217,7 @@ class TestScore:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         result = run("score", path, "-o", out, "--jobs", jobs)
         assert result.exit_code == 4
-        assert 'row 8501: "new" is no column of the output; name it in --columns' in result.stderr
+        assert 'row 8501: "new" is no column of the output; use --output-format jsonl' in result.stderr
         made = _rows(out)
         assert len(made) == 9000
         assert json.loads(made[8500]["text"]) == rows[8500]

@@ -109,6 +109,9 @@ class TestOutputs:
     def test_wrong_usage(self, run: Run, tmp_path: Path) -> None:
         shard(tmp_path / "a.jsonl", 1)
         (tmp_path / "a.txt").write_text("x\n")
+        (tmp_path / "zipped").mkdir()
+        for name in ("b.jsonl.gz", "b.txt.gz"):
+            (tmp_path / "zipped" / name).write_bytes(gzip.compress(b""))
         out = tmp_path / "out"
         for arguments, words in (
             ((tmp_path / "a.jsonl", "--resume"), "add --output-dir"),
@@ -119,6 +122,7 @@ class TestOutputs:
             ((tmp_path / "a.jsonl", "--output-dir", tmp_path), "there are inputs in"),
             ((tmp_path / "a.jsonl", "--output-dir", tmp_path / "a.txt"), "is a file"),
             ((tmp_path, "--output-dir", out), "two inputs would both be written to"),
+            ((tmp_path / "zipped", "--output-dir", out), f"'{tmp_path}/zipped/**/*.jsonl.gz' and "),
             ((tmp_path / "*.csv", "--output-dir", out), "no file matches"),
             ((tmp_path / "none.csv", "--output-dir", out), "does not exist"),
         ):

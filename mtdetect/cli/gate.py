@@ -196,9 +196,9 @@ def gate(
 
 def _check_outputs(paths: list[Path | None], read: list[Path | None], outputs: list[Path]) -> None:
     """Refuse, as wrong usage, outputs over what is read, and more than one on standard output."""
-    refuse_overwriting([*paths, *(path for path in read if path is not None)], [standard_or(path) for path in outputs])
     if [str(path) for path in outputs].count("-") > 1:
         raise click.UsageError("only one output can be standard output; name files for the others")
+    refuse_overwriting([*paths, *(path for path in read if path is not None)], [standard_or(path) for path in outputs])
 
 
 def _gate_here(

@@ -61,6 +61,11 @@ class Routes:
             for action, (stream, made) in streams.items()
         }
 
+    def take_types(self, rows: Sequence[Record]) -> None:
+        """Let the outputs take the types of their columns from these rows."""
+        for writer in self._writers.values():
+            writer.take_types(rows)
+
     def misfits(self, chunk: Chunk) -> dict[int, str]:
         """Return which rows have no place in one of the outputs: position to reason."""
         return dict(item for writer in self._writers.values() for item in writer.misfits(chunk).items())

@@ -92,11 +92,12 @@ class GateTask:
         """
         sources = Sources(self.policy["sources.column"], inputs.first) if self.policy.overrides else None
         batch = Batch(self.policy, self.gate.detector.signature)
-        columns = inputs.columns()
         made = {action: self._written(inputs.first.format_name, path) for action, path in outputs.items()}
+        columns, rows = inputs.first_rows(settled=self.annotate and not {"jsonl"}.issuperset(made.values()))
         with ExitStack() as stack:
             streams = {action: (stack.enter_context(Output(path)), made[action]) for action, path in outputs.items()}
             routes = Routes(streams, inputs.first, columns, self._added(), self.prefix, self.escape_formulas)
+            routes.take_types(rows)
             weigh, chunks = partial(self.gate.weigh, spans=self.annotate and self.spans), inputs.chunks(routes.misfits)
             for chunk, evidence in in_order(weigh, chunks, jobs):
                 names = sources.of(chunk) if sources is not None else None

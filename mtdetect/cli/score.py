@@ -141,7 +141,8 @@ class ScoreTask:
         made = written_format(self.output_format, inputs.first.format_name, target)
         if self.columns and made in ("jsonl", "table"):
             raise click.UsageError("--columns is for csv, tsv and Parquet; JSON lines keep the fields of each row")
-        columns = self.columns or inputs.columns()
+        found, rows = inputs.first_rows(settled=made not in ("jsonl", "table"))
+        columns = self.columns or found
         same = made == inputs.first.format_name and not self.columns
         keep_bytes = same and not self.split
         before, after = _besides_score(self.split, self.with_reasons)
@@ -149,6 +150,7 @@ class ScoreTask:
         with Output(target) as stream:
             like = inputs.first if keep_bytes or (same and made == "parquet") else None
             writer = self._writer(made, stream, columns, added, like)
+            writer.take_types(rows)
             for chunk, result in in_order(work, inputs.chunks(writer.misfits), jobs):
                 if not keep_bytes:
                     chunk.rebuilt = range(len(chunk))

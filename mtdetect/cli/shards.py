@@ -246,7 +246,7 @@ def _refuse_overwriting(shards: Sequence[InputFile], folder: Path, plan: Mapping
         for name in plan[shard.name]:
             other = owners.setdefault(os.path.normcase(name), shard)
             if other is not shard:
-                kinds = [f"'{each.root / '**'}/*{each.path.suffix}'" for each in (other, shard)]
+                kinds = [f"'{each.root / '**'}/*{each.suffixes}'" for each in (other, shard)]
                 raise click.UsageError(
                     f"two inputs would both be written to {folder / name}: {other.path} and {shard.path}; write each "
                     f"kind of file into a folder of its own, by globs in quotes: {' and '.join(kinds)}"

@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -17,8 +17,9 @@ import click
 from mtdetect.cli.sentences import split_rows
 from mtdetect.cli.workers import WORKER_KILLED, interrupts_held, make_pool
 from mtdetect.errors import InputError, MtdetectError
-from mtdetect.formats import MAX_ROW_BYTES, Chunk, RowReader, open_rows
+from mtdetect.formats import MAX_ROW_BYTES, Chunk, Record, RowReader, open_rows
 from mtdetect.formats.parts import parts
+from mtdetect.formats.source import CHUNK_ROWS
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -37,6 +38,7 @@ class WithTexts(Protocol):
 Work = TypeVar("Work", bound=WithTexts)
 
 _AHEAD = 3  # chunks that wait for a worker or are with it, so that it has work while this process scores one
+_AHEAD_BYTES = 32 * 1024 * 1024  # of rows that are read before the first is written, to learn their columns
 _STATUS_WORDS = {"too_short": "too short", "not_english": "not English", "empty": "empty"}
 
 
@@ -168,20 +170,32 @@ class Inputs:
             part.tally, part._chunks = Tally(), None
             yield part
 
-    def columns(self) -> tuple[str, ...]:
-        """Return the columns of the rows: a format without fixed columns has those of the first chunk."""
+    def first_rows(self, settled: bool) -> tuple[tuple[str, ...], list[Record]]:
+        """Return the columns of the rows, and the readable ones of the rows that set them.
+
+        A format without fixed columns has those of its first chunk or, where columns are ``settled`` for all
+        rows, of its first ``CHUNK_ROWS`` rows, from as many files as hold them.
+        """
         if self.first.columns is not None:
-            return self.first.columns
-        chunks = self._read()
-        first = tuple(islice(chunks, 1))
-        self._chunks = chain(first, chunks)
-        rows = [
-            record
-            for chunk in first
-            for position, record in enumerate(chunk.records)
-            if position not in chunk.errors or self._errors == "flag"
-        ]
-        return tuple(dict.fromkeys(name for row in rows for name in row))
+            return self.first.columns, []
+        chunks, ahead = self._read(), list[Chunk]()
+        rows = size = 0
+        for chunk in chunks:
+            ahead.append(chunk)
+            rows, size = rows + len(chunk), size + sum(map(len, chunk.raws))
+            if not settled or rows >= CHUNK_ROWS or size >= _AHEAD_BYTES:
+                break
+        self._chunks = chain(ahead, chunks)
+        columns: dict[str, None] = {}
+        readable: list[Record] = []
+        for chunk in ahead:
+            for position, record in enumerate(chunk.records):
+                if position not in chunk.errors:
+                    readable.append(record)
+                elif self._errors != "flag":
+                    continue
+                columns |= dict.fromkeys(record)
+        return tuple(columns), readable
 
     def chunks(self, misfits: Callable[[Chunk], Mapping[int, str]] | None = None) -> Iterator[Chunk]:
         """Yield chunks; a file that breaks off is noted after its readable rows, and the next one follows.

@@ -170,6 +170,9 @@ class RowWriter:
         """Write what stands before the first row."""
         raise NotImplementedError
 
+    def take_types(self, rows: Sequence[Record]) -> None:
+        """Take the types of the columns from these rows, where the format has types and nothing has set them yet."""
+
     def misfits(self, chunk: Chunk) -> dict[int, str]:
         """Return which rows have no place in the columns of the output: position to reason.
 
@@ -186,7 +189,7 @@ class RowWriter:
             if not known.issuperset(record):
                 name = shown_names(name for name in record if name not in known)
                 found[position] = (
-                    f'"{name}" is no column of the output; name it in --columns, or use --output-format jsonl'
+                    f'"{name}" is no column of the output; use --output-format jsonl, or name it in --columns of score'
                 )
         return found
 

@@ -40,6 +40,16 @@ class InputFile:
         """The folder that the name starts from."""
         return Path(os.path.abspath(self.path)).parents[self.name.count("/")]
 
+    @property
+    def suffixes(self) -> str:
+        """The suffix of the format, if it has one, with that of the compression.
+
+        >>> InputFile(Path("crawl/a/x.y.txt.gz"), "a/x.y.txt.gz").suffixes
+        '.txt.gz'
+        """
+        plain = strip_suffix(self.path)
+        return plain.suffix + self.path.name[len(plain.name) :]
+
     def output_name(self, format: str, part: int | None = None) -> str:
         """Return the name of an output with its rows: format suffix exchanged where needed, compression kept.
 

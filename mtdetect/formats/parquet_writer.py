@@ -51,6 +51,11 @@ class ParquetWriter(RowWriter):
             self._codec = "NONE" if codec == "UNCOMPRESSED" else codec
             self._schema = schema.with_metadata(metadata or None)
 
+    def take_types(self, rows: Sequence[Record]) -> None:
+        """Take the types of the columns from these rows, unless something has set them."""
+        if rows and self._schema is None:
+            self._set_schema(rows)
+
     def write(self, chunk: Chunk, values: Sequence[Record]) -> None:
         """Write the rows of a chunk."""
         if not len(chunk):
@@ -101,7 +106,7 @@ class ParquetWriter(RowWriter):
         self._batches, self._size, self._rows = [], 0, 0
 
     def misfits(self, chunk: Chunk) -> dict[int, str]:
-        """Return which rows do not fit the columns and types of the output, and why; the first chunk sets the types."""
+        """Return which rows do not fit the columns and types of the output, and why; types not taken yet are theirs."""
         self._asked = True
         return self._misfits(chunk)
 
@@ -111,7 +116,7 @@ class ParquetWriter(RowWriter):
             if own is not None and tuple(own.names) == self.columns:
                 self._schema = own
             else:
-                self._set_schema(chunk)
+                self._set_schema([row for position, row in enumerate(chunk.records) if position not in chunk.errors])
         assert self._schema is not None
         if own == self._schema:
             return {}
@@ -147,11 +152,9 @@ class ParquetWriter(RowWriter):
             values = [value if isinstance(value, str | None) else dump(value).decode() for value in values]
         return values
 
-    def _set_schema(self, chunk: Chunk) -> None:
-        """Take the types from the readable rows; a column of several types, or of none, holds JSON."""
-        arrow = self._arrow
-        rows = [record for position, record in enumerate(chunk.records) if position not in chunk.errors]
-        fields = []
+    def _set_schema(self, rows: Sequence[Record]) -> None:
+        """Take the types from readable rows; a column of several types, or of none, holds JSON."""
+        arrow, fields = self._arrow, []
         for name in self.columns:
             values = [row.get(name) for row in rows]
             try:

@@ -237,9 +237,20 @@ def _flat(tables: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Iterator[tupl
             yield key, value
 
 
+def _unquoted(prefix: str, key: str, value: dict[str, Any]) -> str:
+    """Say what to do about the name of a source that TOML took apart at its dots."""
+    name = f"{prefix.removeprefix(f'{_OVERRIDES}.').strip('.')[1:-1]}.{_clean(key)}"
+    while len(value) == 1 and isinstance(inner := next(iter(value.values())), dict):
+        name += f".{_clean(next(iter(value)))}"
+        value = inner
+    return f'{prefix}{_clean(key)} is a table; a name with dots stands in quotes: [{_OVERRIDES}."{name[:_MAX_NAME]}"]'
+
+
 def _check_keys(stated: Mapping[str, Any], kinds: Mapping[str, Kind], prefix: str) -> None:
     for key, value in stated.items():
         if key not in kinds:
+            if prefix and isinstance(value, dict):
+                raise PolicyError(_unquoted(prefix, key, value))
             close = difflib.get_close_matches(key[:_MAX_NAME], kinds, n=1)
             hint = f'did you mean "{close[0]}"?' if close else f"known keys: {', '.join(kinds)}"
             raise PolicyError(f"unknown key {prefix}{_clean(key)}; {hint}")
