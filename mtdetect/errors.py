@@ -39,3 +39,8 @@ def needs_extra(extra: str, what: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise MissingExtraError(f"{what}: pip install 'mtdetect[{extra}]'") from error
+
+
+def one_line(name: object) -> str:
+    """Return a name as it can stand in a message, on one line and without commands to a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in str(name))

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from runs import SCRIPT
 
+from mtdetect.cli.progress import _bar
+
 pty = pytest.importorskip("pty")
 
 
@@ -46,3 +48,17 @@ def test_a_bar_on_a_terminal_only(tmp_path: Path, options: tuple[str, ...]) -> N
     done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert done.stderr.count(b"\n") == 1
     assert b"\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 40])
+def test_the_bar_of_a_long_run_is_one_line(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    bar = _bar()
+    task = bar.add_task("", total=500_000_000_000, rows="123,456,789", rate="158,981")
+    bar.update(task, completed=123_400_000_000)
+    with bar.console.capture() as captured:
+        bar.console.print(bar.get_renderable())
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", captured.get())
+    assert text.count("\n") == 1
+    assert len(text.strip("\n")) <= width
+    assert width < 60 or "123,456,789 rows 123.4/500.0 GB 158,981 rows/s" in text

@@ -57,6 +57,6 @@ def main(context: click.Context, debug: bool) -> Any:
 
     Exit codes: 0 done (gate: passed); 1 unexpected error, or a model that cannot be used; 2 wrong usage; 3
     the verdict failed (gate, corpus check, promote); 4 input that could not be read, wholly or in part; 130
-    interrupted; 141 the reader of the output went away.
+    interrupted; 141 the reader of the output went away; 143 terminated.
     """
     context.meta["mtdetect.debug"] = debug

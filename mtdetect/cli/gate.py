@@ -35,7 +35,7 @@ from mtdetect.cli.progress import Progress
 from mtdetect.cli.shards import Outcome, run_shards
 from mtdetect.cli.stream import Tally
 from mtdetect.cli.workers import start_no_threads
-from mtdetect.errors import InputError, PolicyError
+from mtdetect.errors import InputError, PolicyError, one_line
 from mtdetect.formats import format_of, open_rows
 from mtdetect.formats.base import encodable, shown_names
 from mtdetect.formats.output import Output
@@ -246,11 +246,11 @@ def _check_alike(task: GateTask, paths: list[Path | None]) -> None:
 
 def _broken_files(lines: list[str], paths: list[Path | None]) -> Iterator[dict[str, str]]:
     """Tell the name of a file from the reason in lines about files that could not be read."""
-    names = {str(path) for path in paths}
+    names = {one_line(path): str(path) for path in paths}
     for line in lines:
         ends = (found.start() for found in re.finditer("[:,] ", line))
         end = next((end for end in ends if line[:end] in names), 0)
-        name = line[:end] or "standard input"
+        name = names[line[:end]] if end else "standard input"
         yield {"name": encodable(name), "reason": encodable(line[end:].lstrip(":, "))}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from mtdetect.errors import InputError, MtdetectError
+from mtdetect.errors import InputError, MtdetectError, one_line
 
 EXIT_UNEXPECTED = 1
 EXIT_GATE_FAILED = 3
@@ -38,6 +38,11 @@ class LazyGroup(click.Group):
         super().__init__(*args, **options)
         self._help = dict(commands_help)
         self._homes = dict(homes)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command line."""
+        _replace_closed_streams()
+        return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the command names in the order of the overview."""
@@ -100,8 +105,21 @@ def _errors_become_lines(meta: Mapping[str, Any]) -> Iterator[None]:
     raise click.exceptions.Exit(code)
 
 
+def _replace_closed_streams() -> None:
+    """Put streams that fail when they are used in the place of standard streams that the caller closed.
+
+    Otherwise the next file that is opened takes the number of the stream, and what others write there. What goes to
+    a closed standard error is dropped.
+    """
+    for name, flags, mode in (("stdin", os.O_WRONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, flags), mode, closefd=False))  # noqa: SIM115
+
+
 def _os_error_line(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{one_line(os.fsdecode(error.filename))}: " if error.filename else ""
+    if error.errno == errno.EBADF and not where:
+        return "standard input or standard output is closed; name files instead"
     if error.errno == errno.ENOSPC:
         return f"{where}no space left on the device; free some space or write elsewhere"
     if error.errno == errno.EFBIG:

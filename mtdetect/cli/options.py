@@ -42,6 +42,16 @@ class RowFile(click.Path):
         return path
 
 
+class Named(click.Path):
+    """A path that is not empty, as that of a variable of the shell which nobody set is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty path, which would mean the current folder."""
+        if not str(value):
+            self.fail("a name is empty; is a variable of the shell not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Percent(FloatType):
     """A share given as ``1%`` or ``0.01``; the value is the share, 0..1.
 
@@ -74,10 +84,10 @@ class Percent(FloatType):
 
 
 PERCENT = Percent()
-IN_FILES = click.Path(allow_dash=True, path_type=Path)
+IN_FILES = Named(allow_dash=True, path_type=Path)
 """Files, folders and globs, for ``input_files``; ``-`` is standard input."""
 ROW_FILE = RowFile()
-OUT_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+OUT_FILE = Named(dir_okay=False, allow_dash=True, path_type=Path)
 MODEL_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 model_option = click.option(
@@ -163,7 +173,7 @@ def shard_options(command: Command) -> Command:
         (
             click.option(
                 "--output-dir",
-                type=click.Path(path_type=Path),
+                type=Named(path_type=Path),
                 metavar="DIR",
                 help="Write one output for each input file here, each whole or not at all.",
             ),
@@ -172,7 +182,7 @@ def shard_options(command: Command) -> Command:
             ),
             click.option(
                 "--moved-from",
-                type=click.Path(path_type=Path),
+                type=Named(path_type=Path),
                 metavar="DIR",
                 help="With --resume: the inputs are those of the run, which were in this folder then.",
             ),

@@ -77,15 +77,18 @@ class Progress:
 def _bar() -> rich.progress.Progress:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
+    console = Console(stderr=True)
+    figures = 60  # columns that the figures of a long run take, on one line
     return Progress(
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]} rows"),
-        DownloadColumn(),
-        TextColumn("{task.fields[rate]} rows/s"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
+        BarColumn(bar_width=max(1, min(24, console.width - figures))),
+        TaskProgressColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[rows]} rows", table_column=Column(no_wrap=True)),
+        DownloadColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[rate]} rows/s", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        console=console,
         transient=True,
         auto_refresh=False,
         redirect_stdout=False,

@@ -71,18 +71,19 @@ class Outcome:
     Attributes:
         facts: of every shard that is done, in the order of the shards (and of their parts).
         failed: one line for each shard that could not be read at all.
-        kept: shards that an earlier run had finished.
+        earlier: rows that an earlier run had done.
     """
 
     facts: list[Facts] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    kept: int = 0
+    earlier: int = 0
 
     def count_into(self, tally: Tally) -> None:
         """Add the counts of all shards, where the facts hold those of ``Tally.facts()``."""
         for facts in self.facts:
             tally.add(facts)
         tally.broken += self.failed
+        tally.earlier = self.earlier
 
 
 def run_shards(
@@ -134,7 +135,8 @@ def run_shards(
             )
         outcome = Outcome()
         waiting = [shard for shard in shards if not journal.finished(shard)]
-        outcome.kept = len(shards) - len(waiting)
+        done = (entry for shard in shards for entry in journal.entries(shard) if not entry.broken)
+        outcome.earlier = sum(entry.facts["rows"] for entry in done)
         work = _Work(task, journal, part_rows)
         do = _in_pool if jobs > 1 and len(waiting) >= jobs else _one_by_one
         try:

@@ -53,9 +53,11 @@ class Tally:
         unreadable: rows that could not be read.
         first_error: place and error of the first of them.
         broken: inputs that broke off, one line each.
+        earlier: how many of the rows an earlier run had done.
     """
 
     rows: int = 0
+    earlier: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     flagged: int = 0
     unreadable: int = 0
@@ -99,7 +101,8 @@ class Tally:
     def speed(self) -> str:
         """Describe the time taken."""
         seconds = time.perf_counter() - self.started
-        return f"{seconds:.1f} s, {self.rows / max(seconds, 1e-9):,.0f} rows/s"
+        rate = (self.rows - self.earlier) / max(seconds, 1e-9)
+        return f"{seconds:.1f} s, {rate:,.0f} rows/s" + (f"; {self.earlier:,} done before" if self.earlier else "")
 
     def report_unreadable(self) -> bool:
         """Say on standard error what could not be read; returns whether there was anything."""

@@ -113,12 +113,17 @@ def open_rows(
         max_row_bytes: a longer row stops the reading with an error.
 
     Raises:
-        InputError: the file cannot be read, or its header lacks the text column.
+        InputError: the file cannot be read, its header lacks the text column, or it would be taken for plain text
+            although a text column is asked for, or its first line looks like a header with that column.
         MissingExtraError: it is compressed in a way that needs an optional package.
     """
     source = Source(path, stream, max_row_bytes)
     try:
-        name = format if format != "auto" else (path and format_of(path)) or _sniffed(source.head)
+        name = format if format != "auto" else format_of(path) if path is not None else None
+        if name is None:
+            name = _sniffed(source.head)
+            if name == "txt" and text_column is not None and source.head.strip():
+                _refuse_table(source, text_column)
         return FORMATS[name].reader(source, text_column)
     except BaseException:
         source.close()
@@ -186,6 +191,23 @@ def read_rows(path: str | Path, format: str = "auto") -> Iterator[Record]:
                 yield record
     finally:
         reader.close()
+
+
+def _refuse_table(source: Source, text_column: str) -> None:
+    """Refuse to take for plain text what nothing else was found to be, where rows of columns are expected."""
+    header = source.head.split(b"\n", 1)[0].decode(errors="replace").rstrip("\r")
+    for kind, delimiter in (("csv", ","), ("tsv", "\t")):
+        names = [name.strip('"') for name in header.split(delimiter)]
+        if len(names) > 1 and text_column in names:
+            raise InputError(
+                f'{source.name} begins like {kind} with a column "{text_column}"; say --format {kind}, or --format txt '
+                f"where each line is a text"
+            )
+    if text_column != "text":
+        raise InputError(
+            f'{source.name} looks like plain text, which has no column "{text_column}"; name its format with --format, '
+            f"or leave --text-column out"
+        )
 
 
 def _sniffed(head: bytes) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice, repeat
 from typing import Any, BinaryIO, ClassVar
 
-from mtdetect.errors import InputError
+from mtdetect.errors import InputError, one_line
 from mtdetect.formats.source import Source
 
 Record = dict[str, Any]
@@ -253,8 +253,7 @@ def shown_names(names: Iterable[str]) -> str:
     >>> shown_names(["id", "two\\nlines", "x" * 100])
     'id, two?lines, xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'
     """
-    shown = (name[:30] for name in islice(names, 12))
-    return ", ".join("".join(c if c.isprintable() else "?" for c in name) for name in shown) or "none"
+    return ", ".join(one_line(name[:30]) for name in islice(names, 12)) or "none"
 
 
 def free_names(names: Sequence[str], taken: Container[str], prefix: str = "") -> tuple[str, ...]:

@@ -57,8 +57,8 @@ class Output:
         return self._stream
 
     def _open(self, path: Path, target: Path) -> BinaryIO:
-        if _is_special(target):
-            return cast(BinaryIO, io.BufferedWriter(_File(target, path)))
+        if _is_special(path):  # by its own name: what /dev/stdout leads to may have none
+            return cast(BinaryIO, io.BufferedWriter(_File(path, path)))
         token = "0" * 8  # the same each time, so that what a killed process left is found
         while self._temporary is None:
             temporary = target.with_name(f".{target.name}.{token}.part")
@@ -211,7 +211,8 @@ def check_outputs(inputs: Iterable[Path | None], outputs: Sequence[Path | None])
     """Refuse outputs that would destroy an input or each other, links followed; None: a standard stream.
 
     Raises:
-        InputError: naming the two, a folder that does not exist, or a compression that is not supported.
+        InputError: naming the two, a folder that does not exist or may not be written to, or a compression that is
+            not supported.
     """
     seen: dict[tuple[object, ...], str] = {}
     for path in inputs:
@@ -227,6 +228,8 @@ def check_outputs(inputs: Iterable[Path | None], outputs: Sequence[Path | None])
             )
         if path is not None and not Path(os.path.realpath(path)).parent.is_dir():
             raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
+        if path is not None and not _is_special(path) and not os.access(Path(os.path.realpath(path)).parent, os.W_OK):
+            raise InputError(f"{path}: the folder {path.parent} may not be written to; write elsewhere")
         keys = _identities(path, 1)
         for key in keys:
             if key in seen:

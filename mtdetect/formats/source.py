@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from mtdetect.errors import InputError
+from mtdetect.errors import InputError, one_line
 from mtdetect.formats.compression import compression_of, decompressed
 
 CHUNK_ROWS = 4096
@@ -56,7 +56,7 @@ class Source:
     def __init__(self, path: Path | None, stream: BinaryIO | None = None, max_row_bytes: int = MAX_ROW_BYTES) -> None:
         self.path = path if stream is None else None
         self.max_row_bytes = max_row_bytes
-        self.name = str(path) if path is not None else "standard input"
+        self.name = one_line(path) if path is not None else "standard input"
         self.size: int | None = None
         self.consumed = 0
         self.compressed = False
@@ -74,12 +74,12 @@ class Source:
         if path is None:
             return sys.stdin.buffer
         if path.is_dir():
-            raise InputError(f"{path} is a folder; name the files in it, for example {path}/*.jsonl")
+            raise InputError(f"{self.name} is a folder; name the files in it, for example {self.name}/*.jsonl")
         try:
             stream = path.open("rb")
             self.size = path.stat().st_size if path.is_file() else None
         except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}; check the path and its permissions") from error
+            raise InputError(f"{self.name}: {error.strerror or error}; check the path and its permissions") from error
         return stream
 
     def _read(self) -> Iterator[bytes]:
