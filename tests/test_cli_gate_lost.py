@@ -201,3 +201,16 @@ class TestSources:
         result = run(*options, input=GARBLED)
         assert result.exit_code == 2
         assert f"Error: {words}" in result.stderr
+
+
+@pytest.mark.parametrize("order", [("a.csv", "b.csv"), ("b.csv", "a.csv")])
+def test_a_file_without_sources_costs_itself_alone(run: Run, here: Path, order: tuple[str, str]) -> None:
+    (here / "a.csv").write_text(f"text,site\n{CLEAN},s\n")
+    (here / "b.csv").write_text(f"text,host\n{CLEAN},s\n")
+    rules = ("--source-column", "site", "--override", "s", "minimum_words", "100")
+    result = run(*order, "--annotate", "--summary", "s.json", "--pass", "pass.csv", *rules)
+    assert result.exit_code == 4
+    assert 'b.csv: no column "site"' in result.stderr
+    facts = json.loads((here / "s.json").read_bytes())
+    assert (facts["rows"], facts["sources"]["s"]["passed"], len(facts["broken_files"])) == (1, 1, 1)
+    assert (here / "pass.csv").read_text().count("too_short") == 1

@@ -111,15 +111,26 @@ class Routes:
 _MISSING = object()
 
 
+def check_source(column: str, reader: RowReader) -> None:
+    """Refuse a file whose rows have no place for the column with their source.
+
+    Raises:
+        InputError: the message names the file.
+    """
+    name = reader.source.name
+    if reader.columns is None and FORMATS[reader.format_name].writer is None:
+        raise InputError(f"{name}: {reader.format_name} has no columns, so that no row has a source of its own")
+    if reader.columns is not None and step_into(dict.fromkeys(reader.columns), column) is None:
+        shown = shown_names(reader.columns)
+        raise InputError(f'{name}: no column "{column}" (columns: {shown}); name it with --source-column')
+
+
 class Sources:
     """Finds the source of every row.
 
     Args:
         column: column that holds it; in JSON lines also a dotted path.
         reader: reader of the rows.
-
-    Raises:
-        InputError: the rows have no such column.
     """
 
     def __init__(self, column: str, reader: RowReader) -> None:
@@ -127,12 +138,6 @@ class Sources:
         self._null = (
             None if reader.columns is None else ""
         )  # where columns are fixed, null is a value, and no misspelt name
-        name = reader.source.name
-        if reader.columns is None and FORMATS[reader.format_name].writer is None:
-            raise InputError(f"{name}: {reader.format_name} has no columns, so that no row has a source of its own")
-        if reader.columns is not None and step_into(dict.fromkeys(reader.columns), column) is None:
-            shown = shown_names(reader.columns)
-            raise InputError(f'{name}: no column "{column}" (columns: {shown}); name it with --source-column')
 
     def of(self, chunk: Chunk) -> list[str | None]:
         """Return the source of each row, None where there is nothing that could be one."""

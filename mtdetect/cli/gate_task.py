@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mtdetect.cli.added_columns import written_format
-from mtdetect.cli.gate_outputs import Routes, Sources, added_columns
+from mtdetect.cli.gate_outputs import Routes, Sources, added_columns, check_source
 from mtdetect.cli.progress import Reporter
 from mtdetect.cli.shards import Facts
 from mtdetect.cli.stream import Inputs, in_order
@@ -59,9 +59,8 @@ class GateTask:
 
     def open(self, *paths: Path | None) -> Inputs:
         """Open inputs."""
-        return Inputs(
-            paths, self.input_format, self.text_column, self.errors, split=False, max_row_bytes=self.max_row_bytes
-        )
+        check = partial(check_source, self.policy["sources.column"]) if self.policy.overrides else None
+        return Inputs(paths, self.input_format, self.text_column, self.errors, False, self.max_row_bytes, check)
 
     def targets(self, shard: InputFile, part: int | None) -> list[str]:
         """Name the outputs of a shard: one an action, each in a folder of that name."""
@@ -86,9 +85,6 @@ class GateTask:
 
         Returns:
             The counts of ``Tally.facts()`` and, under ``"batch"``, those of ``Batch.counts()``.
-
-        Raises:
-            InputError: rows have no column with their source, where the policy asks for it.
         """
         sources = Sources(self.policy["sources.column"], inputs.first) if self.policy.overrides else None
         batch = Batch(self.policy, self.gate.detector.signature)

@@ -129,6 +129,7 @@ class Inputs:
         errors: ``"flag"``, ``"skip"`` or ``"fail"``.
         split: cut every row into its sentences; chunks are then ``SplitChunk``.
         max_row_bytes: a longer row stops its file.
+        check: raises InputError for files that cannot be used, though they can be read.
 
     Attributes:
         first: reader of the first file, opened at once: its format and columns decide about the output.
@@ -143,7 +144,9 @@ class Inputs:
         errors: str,
         split: bool = False,
         max_row_bytes: int = MAX_ROW_BYTES,
+        check: Callable[[RowReader], None] | None = None,
     ) -> None:
+        self._check = check
         self._paths, self._format, self._column, self._errors = paths, input_format, text_column, errors
         self._split, self._max_row_bytes = split, max_row_bytes
         if None in paths and sys.stdin.isatty():
@@ -157,7 +160,14 @@ class Inputs:
         self._chunks: Iterator[Chunk] | None = None  # what was read ahead, and the rest
 
     def _open(self, path: Path | None) -> RowReader:
-        return open_rows(path, self._format, self._column, max_row_bytes=self._max_row_bytes)
+        reader = open_rows(path, self._format, self._column, max_row_bytes=self._max_row_bytes)
+        try:
+            if self._check is not None:
+                self._check(reader)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
 
     def parts(self, rows: int | None) -> Iterator[Inputs]:
         """Yield inputs of at most so many rows each, to be read one after the other; None: this object alone.
