@@ -277,3 +277,28 @@ class TestProcesses:
         out, _ = child.communicate(f"{CLEAN}\n".encode(), timeout=60)
         assert child.returncode == 0
         assert json.loads(out)["status"] == "scored"
+
+
+class TestFirstFiles:
+    def test_files_before_the_first_that_can_be_read_cost_themselves_alone(self, run: Run, tmp_path: Path) -> None:
+        broken, other, good = tmp_path / "a.jsonl.gz", tmp_path / "b.csv", tmp_path / "c.jsonl"
+        broken.write_bytes(b"PK\x03\x04")
+        other.write_text("id\n1\n")
+        good.write_text(f'{{"text": "{CLEAN}"}}\n')
+        out = tmp_path / "out.jsonl"
+        for order in ((broken, other, good), (good, other, broken), (other, good, broken)):
+            result = run("score", *order, "-o", out)
+            assert result.exit_code == 4
+            assert "1 row: 1 scored" in result.stderr
+            assert all(f"mtdetect: {path}: " in result.stderr for path in (broken, other))
+            assert json.loads(out.read_text())["text"] == CLEAN
+            out.unlink()
+        another = other.rename(tmp_path / "d.csv")
+        other.write_text("no\n")
+        result = run("score", other, another, "-o", out)
+        assert result.exit_code == 4
+        assert [line.split(": ")[:2] for line in result.stderr.splitlines()] == [
+            ["mtdetect", str(other)], ["mtdetect", str(another)]
+        ]  # fmt: skip
+        assert run("score", other, good, "-o", out, "--errors", "fail").exit_code == 4
+        assert not out.exists()

@@ -33,7 +33,8 @@ from mtdetect.cli.options import (
 )
 from mtdetect.cli.progress import Progress
 from mtdetect.cli.shards import Outcome, run_shards
-from mtdetect.cli.stream import Tally
+from mtdetect.cli.stream import NothingReadable
+from mtdetect.cli.tally import Tally
 from mtdetect.cli.workers import start_no_threads
 from mtdetect.errors import InputError, PolicyError, one_line
 from mtdetect.formats import format_of, open_rows
@@ -208,23 +209,17 @@ def _gate_here(
     if outputs and len(paths) > 1 and not task.annotate:
         _check_alike(task, paths)
     targets = {action: standard_or(path) for action, path in outputs.items()}
-    outcome, inputs = Outcome(), None
+    outcome = Outcome()
     try:
-        while inputs is None:
-            try:
-                inputs = task.open(*paths)
-            except InputError as error:
-                if task.errors == "fail" or len(paths) == 1:
-                    raise
-                outcome.failed.append(str(error))
-                paths = paths[1:]
+        inputs = task.open(*paths)
+        first = inputs.first_path
         for target in () if task.annotate else filter(None, targets.values()):
-            check_output_name(target, inputs.first.format_name, *(format_of(path) for path in paths[:1] if path))
+            check_output_name(target, inputs.first.format_name, *([format_of(first)] if first is not None else []))
         outcome.facts.append(task.decide(inputs, targets, jobs, progress))
     except InputError as error:
         if task.errors == "fail":
             raise
-        outcome.failed.append(str(error))
+        outcome.failed += error.lines if isinstance(error, NothingReadable) else [str(error)]
     return outcome
 
 

@@ -36,7 +36,8 @@ from mtdetect.cli.options import (
 from mtdetect.cli.progress import Progress, Reporter
 from mtdetect.cli.sentences import SplitChunk
 from mtdetect.cli.shards import Facts, run_shards
-from mtdetect.cli.stream import Inputs, Tally, in_order
+from mtdetect.cli.stream import Inputs, in_order
+from mtdetect.cli.tally import Tally
 from mtdetect.cli.workers import start_no_threads
 from mtdetect.formats import (
     AddedColumns,

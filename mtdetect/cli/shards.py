@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
 
-    from mtdetect.cli.stream import Inputs, Tally
+    from mtdetect.cli.stream import Inputs
+    from mtdetect.cli.tally import Tally
 
 Facts = dict[str, Any]
 """What a command notes about a shard for its summary: plain JSON values (``Tally.facts()`` and more)."""

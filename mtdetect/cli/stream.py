@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import sys
-import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from mtdetect.cli.sentences import split_rows
+from mtdetect.cli.tally import Tally
 from mtdetect.cli.workers import WORKER_KILLED, interrupts_held, make_pool
 from mtdetect.errors import InputError, MtdetectError
 from mtdetect.formats import MAX_ROW_BYTES, Chunk, Record, RowReader, open_rows
@@ -39,84 +38,18 @@ Work = TypeVar("Work", bound=WithTexts)
 
 _AHEAD = 3  # chunks that wait for a worker or are with it, so that it has work while this process scores one
 _AHEAD_BYTES = 32 * 1024 * 1024  # of rows that are read before the first is written, to learn their columns
-_STATUS_WORDS = {"too_short": "too short", "not_english": "not English", "empty": "empty"}
 
 
-@dataclass(slots=True)
-class Tally:
-    """What was read so far.
+class NothingReadable(InputError):
+    """None of several inputs can be read.
 
     Attributes:
-        rows: rows that could be read.
-        statuses: how many of them had which status.
-        flagged: how many were flagged.
-        unreadable: rows that could not be read.
-        first_error: place and error of the first of them.
-        broken: inputs that broke off, one line each.
-        earlier: how many of the rows an earlier run had done.
+        lines: what is wrong with each.
     """
 
-    rows: int = 0
-    earlier: int = 0
-    statuses: Counter[str] = field(default_factory=Counter)
-    flagged: int = 0
-    unreadable: int = 0
-    first_error: str = ""
-    broken: list[str] = field(default_factory=list)
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def scored(self) -> int:
-        """How many rows got a score."""
-        return self.statuses["scored"]
-
-    def facts(self) -> dict[str, Any]:
-        """Return the counts as plain JSON values, for the journal of a run over shards."""
-        return {
-            "rows": self.rows,
-            "statuses": dict(sorted(self.statuses.items())),
-            "flagged": self.flagged,
-            "unreadable": self.unreadable,
-            "first_error": self.first_error,
-            "broken": self.broken,
-        }
-
-    def add(self, facts: Mapping[str, Any]) -> None:
-        """Add the counts of a shard, as ``facts()`` returned them."""
-        self.rows += facts["rows"]
-        self.statuses.update(facts["statuses"])
-        self.flagged += facts["flagged"]
-        self.unreadable += facts["unreadable"]
-        self.first_error = self.first_error or facts["first_error"]
-        self.broken += facts["broken"]
-
-    def counts(self) -> str:
-        """Describe rows, statuses and unreadable rows in one phrase."""
-        parts = [f"{self.rows:,} row{'s' if self.rows != 1 else ''}: {self.scored:,} scored"]
-        parts += [f"{n:,} {_STATUS_WORDS[s]}" for s, n in sorted(self.statuses.items()) if n and s in _STATUS_WORDS]
-        if self.unreadable:
-            parts.append(f"{self.unreadable:,} more unreadable")
-        return ", ".join(parts)
-
-    def speed(self) -> str:
-        """Describe the time taken."""
-        seconds = time.perf_counter() - self.started
-        rate = (self.rows - self.earlier) / max(seconds, 1e-9)
-        return f"{seconds:.1f} s, {rate:,.0f} rows/s" + (f"; {self.earlier:,} done before" if self.earlier else "")
-
-    def report_unreadable(self) -> bool:
-        """Say on standard error what could not be read; returns whether there was anything."""
-        if self.unreadable:
-            rows = "row" if self.unreadable == 1 else "rows"
-            click.echo(f"mtdetect: {self.unreadable:,} {rows} could not be read; {self.first_error}", err=True)
-        for line in self.broken:
-            click.echo(f"mtdetect: {line}", err=True)
-        return bool(self.unreadable or self.broken)
-
-    def report_no_text(self, text_column: str) -> None:
-        """Say on standard error that no row has a text, where that is so: the column may be another one."""
-        if 0 < self.rows == self.statuses["empty"]:
-            click.echo(f'mtdetect: no row has text in "{text_column}"; --text-column names another column', err=True)
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\nmtdetect: ".join(lines))
+        self.lines = lines
 
 
 class Inputs:
@@ -132,8 +65,11 @@ class Inputs:
         check: raises InputError for files that cannot be used, though they can be read.
 
     Attributes:
-        first: reader of the first file, opened at once: its format and columns decide about the output.
-        tally: counts unreadable rows; commands add the rest.
+        first: reader of the first file that can be opened, at once: its format and columns decide about the output.
+        tally: counts unreadable rows, and files before the first; commands add the rest.
+
+    Raises:
+        InputError: no file can be opened or, under ``"fail"``, not the first.
     """
 
     def __init__(
@@ -155,9 +91,26 @@ class Inputs:
         self._total = None if None in sizes else sum(size or 0 for size in sizes)
         self._done = 0  # bytes of the files before the current one
         self.tally = Tally()
-        self.first = self._open(paths[0])
+        self.first = self._open_first()
         self._reader = self.first
         self._chunks: Iterator[Chunk] | None = None  # what was read ahead, and the rest
+
+    def _open_first(self) -> RowReader:
+        while True:
+            try:
+                return self._open(self._paths[0])
+            except InputError as error:
+                if self._errors == "fail" or not (self.tally.broken or self._paths[1:]):
+                    raise
+                self.tally.broken.append(str(error))
+                self._paths = self._paths[1:]
+                if not self._paths:
+                    raise NothingReadable(self.tally.broken) from error
+
+    @property
+    def first_path(self) -> Path | None:
+        """The file that ``first`` reads; None for standard input."""
+        return self._paths[0]
 
     def _open(self, path: Path | None) -> RowReader:
         reader = open_rows(path, self._format, self._column, max_row_bytes=self._max_row_bytes)
