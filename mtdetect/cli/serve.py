@@ -8,6 +8,7 @@ import click
 
 from mtdetect.cli.gate_options import POLICY_FILE, load_policy, make_gate
 from mtdetect.cli.options import load_detector, model_option
+from mtdetect.cli.workers import start_no_threads
 from mtdetect.errors import MissingExtraError
 
 
@@ -75,6 +76,7 @@ def serve(
     """
     if max_held < max_request:
         raise click.UsageError("--max-held is below --max-request: no request of that size could be taken")
+    start_no_threads()
     try:
         from mtdetect.service.app import Settings, create_app
         from mtdetect.service.server import serve as run
