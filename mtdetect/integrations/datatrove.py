@@ -49,7 +49,7 @@ class MtdetectFilter(BaseFilter or object):  # type: ignore[misc]
         gate: Gate | None = None,
         drop: Sequence[Action] = ("reject",),
         exclusion_writer: DiskWriter | None = None,
-        batch_size: int = 256,
+        batch_size: int = 1024,
         source_key: str | None = None,
         prefix: str = PREFIX,
     ) -> None:
