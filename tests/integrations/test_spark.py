@@ -21,7 +21,7 @@ pytest.importorskip("pyspark", reason="pyspark is not installed: pip install 'mt
 if java_version() < 17:
     pytest.skip(NO_JAVA, allow_module_level=True)
 
-import pyspark
+import pyspark.sql.functions
 from pyspark.sql import DataFrame, SparkSession
 
 import mtdetect
@@ -87,6 +87,7 @@ def test_gate_filters_and_rows_without_score_are_not_above_every_number(
     assert [row["reason"] for row in scored.collect()] == [each.reason for each in decisions]
 
 
+@pytest.mark.skipif(not hasattr(pyspark.sql.functions, "arrow_udf"), reason="score_udf needs Spark 4.1")
 def test_udf_gives_the_same_and_scores_once(spark: SparkSession, detector: Detector) -> None:
     score = score_udf(level="document")
     frame = _frame(spark, many(5)).withColumn("garble", score("text"))
@@ -97,6 +98,12 @@ def test_udf_gives_the_same_and_scores_once(spark: SparkSession, detector: Detec
     assert [row["status"] for row in rows] == expected.statuses
     filtered = frame.filter("garble.score > 0.5").select("garble.score", "garble.status")
     assert filtered._jdf.queryExecution().executedPlan().toString().count("ArrowEvalPython") == 1
+
+
+def test_udf_of_an_older_spark_is_refused_with_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(pyspark.sql.functions, "arrow_udf", raising=False)
+    with pytest.raises(mtdetect.MissingExtraError, match=r"needs Spark 4\.1 \(score_dataframe runs from 3\.5 on\)"):
+        score_udf()
 
 
 def test_other_columns_come_back_as_they_went(spark: SparkSession) -> None:
