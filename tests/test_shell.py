@@ -125,3 +125,16 @@ def test_a_run_that_goes_on_does_not_count_what_was_done_before_as_its_speed(run
     assert result.exit_code == 0
     assert "3 rows: 3 scored" in result.stderr
     assert " 0 rows/s; 3 done before" in result.stderr
+
+
+def test_a_glob_over_folders_does_not_go_round_in_circles(run: Run) -> None:
+    """Every file is read once, wherever links to folders lead."""
+    for name in ("d/a.txt", "d/x/b.txt", "d/x/y/c.txt", "d/.hidden/d.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(ROWS)
+    Path("d/x/up").symlink_to("../..")
+    Path("d/again").symlink_to("x")
+    Path("d/link.txt").symlink_to("a.txt")
+    for pattern, rows in (("d/**/*.txt", 12), ("**/*.txt", 15), ("d/**", 12), ("d/**/y/**/*.txt", 3), ("d/*/b.txt", 6)):
+        result = run("score", pattern, "-o", "out.jsonl")
+        assert f"{rows} rows: {rows} scored" in result.stderr, pattern

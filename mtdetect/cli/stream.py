@@ -148,7 +148,8 @@ class Inputs:
         rows = size = 0
         for chunk in chunks:
             ahead.append(chunk)
-            rows, size = rows + len(chunk), size + sum(map(len, chunk.raws))
+            rows += len(chunk)
+            size += sum(map(len, chunk.raws)) + sum(len(text) for text in chunk.texts if text)
             if not settled or rows >= CHUNK_ROWS or size >= _AHEAD_BYTES:
                 break
         self._chunks = chain(ahead, chunks)

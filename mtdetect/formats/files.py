@@ -71,8 +71,8 @@ def find_files(arguments: Sequence[Path], format: str = "auto") -> list[InputFil
 
     A folder stands for the files below it whose suffix names a format (any suffix when ``format`` is not
     ``"auto"``), sorted by path; names that start with a dot or an underscore are left out, as are links to
-    folders. What is no file and has ``*``, ``?`` or ``[`` in it is a glob, ``**`` over folders. Both leave out
-    the output folders of runs over shards that are below them.
+    folders. What is no file and has ``*``, ``?`` or ``[`` in it is a glob, ``**`` over folders that are no links. Both
+    leave out the output folders of runs over shards that are below them.
 
     Raises:
         InputError: an argument means no file, or a folder below it cannot be read.
@@ -135,15 +135,27 @@ def _below(folder: Path, format: str) -> Iterator[Path]:
 def _matching(pattern: Path, base: Path) -> Iterator[Path]:
     for step in (pattern, *pattern.parents):
         if step.is_relative_to(base) and step != base:  # glob passes over folders that it may not look into
-            for folder in map(Path, glob.glob(os.path.join(step.parent, ""), recursive=True)):
+            for folder in filter(Path.is_dir, _expanded(step.parent)):
                 if not os.access(folder, os.X_OK):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
                 if glob.has_magic(step.name):
                     os.scandir(folder).close()
     output = cache(is_output)
-    for path in map(Path, glob.glob(str(pattern), recursive=True)):
+    for path in dict.fromkeys(_expanded(pattern)):
         if path.is_file() and not any(map(output, takewhile(lambda place: place != base, path.parents))):
             yield path
+
+
+def _expanded(pattern: Path) -> Iterator[Path]:
+    """Yield what a glob matches; ``**`` does not follow links to folders, which can lead round in circles."""
+    if "**" not in pattern.parts:
+        yield from map(Path, glob.glob(str(pattern)))
+        return
+    at = pattern.parts.index("**")
+    for top in filter(os.path.isdir, glob.glob(str(Path(*pattern.parts[:at])))):
+        for place, folders, _ in os.walk(top, onerror=_fail):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            yield from _expanded(Path(glob.escape(place), *(pattern.parts[at + 1 :] or "*")))
 
 
 def _fail(error: OSError) -> NoReturn:
