@@ -113,7 +113,9 @@ def _replace_closed_streams() -> None:
     """
     for name, flags, mode in (("stdin", os.O_WRONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.open(os.devnull, flags), mode, closefd=False))  # noqa: SIM115
+            descriptor = os.open(os.devnull, flags)
+            os.set_inheritable(descriptor, True)  # worker processes have the same need
+            setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
 
 
 def _os_error_line(error: OSError) -> str:
