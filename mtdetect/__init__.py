@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mtdetect.gate import Decision, Gate, Policy
     from mtdetect.verdict import DocumentVerdict, Reason, SentenceVerdict, Span
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 # Names are imported at first use, so that `mtdetect --help` and light imports do not wait for numpy.
 _HOME = {
