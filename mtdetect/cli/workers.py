@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ def start_no_threads() -> None:
 
     Scoring has no use for them, and each keeps a core busy for a while at its start.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if "numpy" not in sys.modules:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def make_pool(jobs: int, prepare: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
