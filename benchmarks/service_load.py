@@ -23,7 +23,7 @@ DOCUMENT = 10
 HUGE = 4000
 CLIENTS = 64
 TURNS = 3
-MANY = 256
+MANY = 512  # with fewer, what a round of scoring costs however few texts it has is felt
 HELD = 8  # MB; small, so that few connections are more than the service holds
 
 
