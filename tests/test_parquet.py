@@ -30,7 +30,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 def odd_table(rows: int) -> Any:
     """One column of every kind that other formats would bend."""
     texts = [[CLEAN, GARBLED, None, ""][i % 4] for i in range(rows)]
-    moments = pa.array(range(rows), pa.timestamp("ns", "UTC"))
+    moments = pa.array(range(0, 1000 * rows, 1000), pa.timestamp("ns", "UTC"))
     return pa.table(
         {
             "big": pa.array([2**64 - 1 - i for i in range(rows)], pa.uint64()),
@@ -190,6 +190,31 @@ class TestScore:
         assert len(lines) == 5
         assert (first["big"], first["price"], first["day"]) == (2**64 - 1, "1.10", "0001-01-01")
         assert first["when"].startswith("1970-01-01")
+
+    def test_values_that_python_has_none_for_become_text(self, run: Run, tmp_path: Path) -> None:
+        """Nanoseconds, which need pandas, and years after 9999, also inside other values."""
+        odd = {
+            "when": pa.array([1], pa.timestamp("ns")),
+            "took": pa.array([1], pa.duration("ns")),
+            "clock": pa.array([1], pa.time64("ns")),
+            "far": pa.array([400_000_000_000_000_000], pa.timestamp("us")),
+            "day": pa.array([5_000_000], pa.date32()),
+        }
+        inside = pa.StructArray.from_arrays(list(odd.values()), list(odd))
+        lists = pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), odd["when"])
+        table = pa.table({"text": [CLEAN], **odd, "inside": inside, "lists": lists})
+        pq.write_table(table, tmp_path / "in.parquet")
+        result = run("score", tmp_path / "in.parquet", "--output-format", "jsonl")
+        assert result.exit_code == 0, result.stderr
+        row = json.loads(result.stdout)
+        for values in (row, row["inside"]):
+            assert re.match(r"1970-01-01[ T]00:00:00\.000000001", values["when"])
+            assert str(values["far"]).startswith("14645-")
+            assert str(values["day"]).startswith("15659-")
+            assert values["took"] is not None
+            assert values["clock"] is not None
+        assert "1970-01-01" in row["lists"][0]
+        assert row["score"] is not None
 
     @pytest.mark.parametrize("target", ["csv", "parquet"])
     @pytest.mark.parametrize("command", [("score", "-o"), ("gate", "--annotate", "--max-rejected", "100%", "--pass")])

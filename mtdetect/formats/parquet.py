@@ -277,4 +277,18 @@ def _value(scalar: pyarrow.Scalar) -> Any:
     except UnicodeDecodeError as error:
         return error.object.decode(errors="replace")
     except (ValueError, OverflowError):
-        return str(scalar)
+        return _spelled_out(scalar)
+
+
+def _spelled_out(scalar: pyarrow.Scalar) -> Any:
+    """Return text for a value that Python has none for, also inside others."""
+    import pyarrow
+
+    if isinstance(scalar, pyarrow.StructScalar):
+        return {name: _value(scalar[name]) for name in scalar}
+    if isinstance(scalar, pyarrow.ListScalar | pyarrow.LargeListScalar | pyarrow.FixedSizeListScalar):
+        return [_value(part) for part in scalar.values]
+    try:
+        return scalar.cast(pyarrow.string()).as_py()
+    except pyarrow.ArrowException:
+        return str(scalar.value)  # what no text is known for, in units of its type
