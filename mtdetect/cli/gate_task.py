@@ -89,7 +89,7 @@ class GateTask:
         sources = Sources(self.policy["sources.column"], inputs.first) if self.policy.overrides else None
         batch = Batch(self.policy, self.gate.detector.signature)
         made = {action: self._written(inputs.first.format_name, path) for action, path in outputs.items()}
-        columns, rows = inputs.first_rows(settled=self.annotate and not {"jsonl"}.issuperset(made.values()))
+        columns, rows = inputs.first_rows(settled=self.annotate and any(name != "jsonl" for name in made.values()))
         with ExitStack() as stack:
             streams = {action: (stack.enter_context(Output(path)), made[action]) for action, path in outputs.items()}
             routes = Routes(streams, inputs.first, columns, self._added(), self.prefix, self.escape_formulas)

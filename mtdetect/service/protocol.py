@@ -149,8 +149,8 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self._in_message:
             self._data = b""
         else:
-            early, self._early = self._early, b""
-            data = early + data
+            if self._early:
+                data = self._take_early() + data
             end = data.find(b"\r\n\r\n") + 4
             head = self.known.get(data[:end])
             if head is not None and self._is_free():
@@ -163,16 +163,19 @@ class _GuardedProtocol(HttpToolsProtocol):
                     self._early = data
                     self._timer = self.loop.call_later(_BODY_SECONDS, self._parse_early)
                     return
-            if early:
-                self._clear_timer()
             self._data = data
         self._parse(data)
 
+    def _take_early(self) -> bytes:
+        """Return the head that waits for its body, which is waited for no longer."""
+        self._clear_timer()
+        data, self._early = self._early, b""
+        return data
+
     def _parse_early(self) -> None:
         """Parse a head that was kept for a body that does not come."""
-        data, self._early, self._timer = self._early, b"", None
-        self._data = data
-        self._parse(data)
+        self._data = self._take_early()
+        self._parse(self._data)
 
     def _parse(self, data: bytes) -> None:
         super().data_received(data)
@@ -291,7 +294,6 @@ class _GuardedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Begin to stop: what was asked is answered, then the connection is closed."""
         if self._early:
-            self._clear_timer()
             self._parse_early()
         super().shutdown()
 

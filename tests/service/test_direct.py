@@ -172,7 +172,7 @@ class _Transport(asyncio.Transport):
 
 
 @asynccontextmanager
-async def _accepting(detector: Detector) -> AsyncIterator[Callable[[_Transport], Any]]:
+async def _accepting(detector: Detector) -> AsyncIterator[Callable[[], tuple[Any, _Transport]]]:
     """Run the service without sockets, and an idle limit of a second; gives what opens a connection."""
     settings = Settings()
     config = make_config(create_app(detector, settings), settings, timeout_keep_alive=1, log_config=None)
@@ -180,20 +180,26 @@ async def _accepting(detector: Detector) -> AsyncIterator[Callable[[_Transport],
     lifespan = config.lifespan_class(config)
     await lifespan.startup()
 
-    def connect(transport: _Transport) -> Any:
+    def connect() -> tuple[Any, _Transport]:
         protocol: Any = config.http_protocol_class(config, ServerState(), {})  # type: ignore[call-arg]
+        transport = _Transport()
         protocol.connection_made(transport)
-        return protocol
+        return protocol, transport
 
     yield connect
     await lifespan.shutdown()
 
 
+def _apart(request: bytes) -> tuple[bytes, bytes]:
+    """Return line and headers of a request, and its body."""
+    end = request.index(b"\r\n\r\n") + 4
+    return request[:end], request[end:]
+
+
 def test_an_idle_connection_is_closed_and_a_busy_one_is_not(detector: Detector) -> None:
     async def main() -> None:
         async with _accepting(detector) as connect:
-            transport = _Transport()
-            protocol = connect(transport)
+            protocol, transport = connect()
             request = http_post("/v1/score", {"text": PLAIN})
             for count in range(1, 5):
                 protocol.data_received(request)
@@ -207,13 +213,11 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(detector: Detector) 
 
 
 def test_head_and_body_apart_need_no_task_once_the_head_is_known(detector: Detector) -> None:
-    head, body = http_post("/v1/score", {"text": PLAIN}).split(b"\r\n\r\n")
-    head += b"\r\n\r\n"
+    head, body = _apart(http_post("/v1/score", {"text": PLAIN}))
 
     async def main() -> None:
         async with _accepting(detector) as connect:
-            transport = _Transport()
-            protocol = connect(transport)
+            protocol, transport = connect()
             for count in range(1, 4):
                 protocol.data_received(head)
                 protocol.data_received(body)
@@ -238,13 +242,11 @@ def test_head_and_body_apart_need_no_task_once_the_head_is_known(detector: Detec
 
 
 def test_a_stop_between_head_and_body_loses_nothing(detector: Detector) -> None:
-    head, body = http_post("/v1/score", {"text": PLAIN}).split(b"\r\n\r\n")
-    head += b"\r\n\r\n"
+    head, body = _apart(http_post("/v1/score", {"text": PLAIN}))
 
     async def main() -> None:
         async with _accepting(detector) as connect:
-            transport = _Transport()
-            protocol = connect(transport)
+            protocol, transport = connect()
             protocol.data_received(head + body)
             await asyncio.sleep(0.2)
             protocol.data_received(head)
@@ -263,8 +265,7 @@ def test_of_a_connection_that_broke_nothing_is_left(detector: Detector) -> None:
         async with _accepting(detector) as connect:
             broken = []
             for answered in (True, False):
-                transport = _Transport()
-                protocol = connect(transport)
+                protocol, transport = connect()
                 protocol.data_received(http_post("/v1/score", {"text": PLAIN}))
                 if answered:
                     await asyncio.sleep(0.2)
